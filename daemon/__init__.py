@@ -1,0 +1,1 @@
+"""Firstline: intake, acknowledgment and promises for help desks that work by mail."""
