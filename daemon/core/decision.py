@@ -1,0 +1,118 @@
+"""The decision: everything that shall happen because of one mail or one due clock.
+
+A value that `store.apply` executes in one transaction. Whatever is not in it does not happen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from daemon.core.address import Address
+from daemon.core.notice import Notice
+from daemon.core.sla import Promise
+from daemon.core.ticket import Kind, Priority, Status, TicketId
+
+
+class Outcome(StrEnum):
+    """The terminal states of a delivery (I9: received = their sum)."""
+
+    TICKET = "ticket"
+    APPEND = "append"
+    KEEP = "keep"
+    DUPLICATE = "duplicate"
+    QUARANTINE = "quarantine"
+    SPAM = "spam"
+    REFUSED = "refused"
+
+
+class EntryKind(StrEnum):
+    """What a mail is on its ticket."""
+
+    REQUEST = "request"  # opened it
+    FOLLOW_UP = "follow_up"  # of a participant
+    REPLY = "reply"  # of an agent, to the requester
+    NOTE = "note"  # internal
+    AUTOMATED = "automated"  # out-of-office and the like
+    REPORT = "report"  # delivery, disposition, abuse
+    COPY = "copy"  # our own mail came back
+    REPEAT = "repeat"  # the same again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A ticket to be opened."""
+
+    desk: str
+    requester: Address | None
+    requester_name: str
+    subject: str
+    category: str  # TRIAGE when nobody is sure
+    tier: int
+    kind: Kind
+    priority: Priority
+    team: str
+    language: str
+    confidence: float = 0.0
+    model_id: str = ""
+    suggested: str = ""  # the model's best guess when `category` is TRIAGE
+    promise: Promise | None = None
+    link_hint: TicketId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStart:
+    """A clock to be watched by the tick loop; unique per (ticket, name, due_at)."""
+
+    name: str  # first_response_risk, first_response
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A journal line: `name` like `ticket.opened`, `facts` in order, no bodies."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """An address that gets no automatic mail until then (permanent bounce)."""
+
+    address: str  # canonical form
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What happens. `reason` is a code of the disposition table; `ack_reason` says why there is no acknowledgment ("" when there is one).
+
+    At most one of `opening` and `append_to` is set. `refund` lists addresses whose credits a
+    human agent action gives back.
+    """
+
+    outcome: Outcome
+    reason: str
+    ack_reason: str = ""
+    opening: Opening | None = None
+    append_to: TicketId | None = None
+    entry: EntryKind = EntryKind.REQUEST
+    notices: tuple[Notice, ...] = ()
+    clocks: tuple[ClockStart, ...] = ()
+    stop_clocks: tuple[str, ...] = ()  # names of clocks that end now
+    status: Status | None = None  # new status of the appended ticket
+    promise: Promise | None = None  # a revised promise of the appended ticket
+    first_response: bool = False  # a person answered: stops the first-response clock
+    hold: Hold | None = None
+    refund: tuple[Address, ...] = ()
+    flags: tuple[str, ...] = ()
+    digest: bool = False  # the team hears of it in its next digest
+    events: tuple[Event, ...] = ()
+
+    @property
+    def acknowledged(self) -> bool:
+        """True when an acknowledgment is among the notices."""
+        return not self.ack_reason

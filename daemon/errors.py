@@ -1,0 +1,19 @@
+"""Broken promises, as exceptions. Outcomes the business expects are values, never these."""
+
+from __future__ import annotations
+
+
+class FirstlineError(Exception):
+    """Base of all our exceptions; its text is one line for an operator."""
+
+
+class Unreadable(FirstlineError):
+    """This message cannot be read; it is kept and a person looks."""
+
+
+class Misconfigured(FirstlineError):
+    """Stop at start (exit 78). The text names file, line and key where there are any."""
+
+
+class Unavailable(FirstlineError):
+    """Something outside is not there now; try again later (exit 75)."""
