@@ -106,6 +106,7 @@ class Decision:
     status: Status | None = None  # new status of the appended ticket
     promise: Promise | None = None  # a revised promise of the appended ticket
     first_response: bool = False  # a person answered: stops the first-response clock
+    promise_broken: bool = False  # the instant that was promised has passed without a person's answer
     hold: Hold | None = None
     refund: tuple[Address, ...] = ()
     flags: tuple[str, ...] = ()

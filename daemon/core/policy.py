@@ -122,3 +122,7 @@ class Policy:
 
     def calendar(self, name: str) -> BusinessCalendar:
         return next(calendar for key, calendar in self.calendars if key == name)
+
+    def is_agent(self, address: Address) -> bool:
+        """True for the members and the shared addresses of any team."""
+        return any(address.key == known.key for team in self.teams for known in (*team.members, *team.addresses))

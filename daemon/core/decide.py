@@ -1,0 +1,285 @@
+"""`decide`: the whole policy of the product on one page, as a pure function.
+
+Follows the table of mail-rules §2 from top to bottom: the first guard that hit decides, then
+the thread, then who wrote, then repeats, then a new ticket and its one acknowledgment.
+Knows nothing of durability: what it returns is executed by `store.apply` in one transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
+from daemon.core.context import Context
+from daemon.core.credit import canonical
+from daemon.core.decision import Decision, EntryKind, Event, Hold, Opening, Outcome
+from daemon.core.envelope import Envelope
+from daemon.core.guards import Consequence, Verdict
+from daemon.core.match import Match, match_thread
+from daemon.core.message import Delivery
+from daemon.core.notice import Notice, NoticeKind
+from daemon.core.policy import Policy
+from daemon.core.reading import Readability, Reading
+from daemon.core.route import Route, route, route_robot
+from daemon.core.ticket import Status, Ticket
+from daemon.core.trust import Proof
+
+_NO_SUBJECT = ""
+
+
+def decide(envelope: Envelope, reading: Reading, context: Context, policy: Policy, now: datetime) -> Decision:
+    """What happens because of this mail. Never raises on content; `now` is aware UTC."""
+    verdict = next((v for v in reading.verdicts if v.consequence is not Consequence.NO_ACK), None)
+    match = match_thread(
+        reading.clues, context.candidates, reading.message.identity, policy.keyring, trust=reading.trust
+    )
+    if verdict is not None and verdict.consequence is not Consequence.ROBOT:
+        return _guarded(verdict, reading, context, match, policy, now)
+    if reading.readability is not Readability.FULL:
+        return _open(envelope, reading, context, policy, now)
+    if verdict is not None:
+        return _open(envelope, reading, context, policy, now)
+    ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
+    identity = reading.message.identity
+    if ticket is not None and identity is not None and policy.is_agent(identity):
+        return _by_agent(reading, ticket, match, policy)
+    if ticket is not None:
+        return _follow_up(reading, context, ticket, policy)
+    if context.repeat_of is not None and (repeated := context.ticket(context.repeat_of)) is not None:
+        return _append(repeated, "repeat", "repeat", EntryKind.REPEAT)
+    return _open(envelope, reading, context, policy, now, match)
+
+
+def _guarded(
+    verdict: Verdict, reading: Reading, context: Context, match: Match, policy: Policy, now: datetime
+) -> Decision:
+    """The consequence of the first guard that hit: never an acknowledgment, never a change of status."""
+    ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
+    match verdict.consequence:
+        case Consequence.QUARANTINE:
+            return _keep("loop", outcome=Outcome.QUARANTINE, digest=True, verdict=verdict)
+        case Consequence.COPY:
+            own = reading.clues.own_message
+            original = next((t for t in context.tickets if own is not None and t.id == own.ticket_id), ticket)
+            if original is None:
+                return _keep("own-copy", verdict=verdict)
+            return _append(original, "own-copy", "automatic", EntryKind.COPY)
+        case Consequence.REPORT:
+            return _report(reading, context, policy, now, verdict)
+        case Consequence.ATTACH:
+            if ticket is None:
+                return _keep("report", verdict=verdict)
+            return _append(ticket, "report", "automatic", EntryKind.REPORT)
+        case Consequence.ABUSE:
+            if ticket is None:
+                return _keep("abuse-report", digest=True, verdict=verdict)
+            return _append(ticket, "abuse-report", "automatic", EntryKind.REPORT, digest=True)
+        case Consequence.AUTOMATED:
+            if ticket is None:
+                return _keep("automated", verdict=verdict)
+            return _append(ticket, "automated", "automatic", EntryKind.AUTOMATED)
+        case Consequence.KEEP:
+            return _keep("not-answerable", digest=True, verdict=verdict)
+        case Consequence.SELF:
+            return _keep("self", verdict=verdict)
+        case Consequence.UNPROVEN:
+            return _keep("authentication-failed", digest=True, verdict=verdict, flags=("authentication-failed",))
+        case Consequence.SPAM:
+            return _keep("spam", outcome=Outcome.SPAM, verdict=verdict)
+        case Consequence.NO_ACK | Consequence.ROBOT:
+            raise AssertionError(f"{verdict.consequence} is not a terminal consequence")
+        case _:
+            assert_never(verdict.consequence)
+
+
+def _keep(
+    reason: str,
+    *,
+    verdict: Verdict,
+    outcome: Outcome = Outcome.KEEP,
+    digest: bool = False,
+    flags: tuple[str, ...] = (),
+) -> Decision:
+    """Stored and visible, without a ticket. The team hears of it in a digest, never by a mail per mail.
+
+    A notice for each kept mail could be bounced back to us and kept again: a loop through the
+    team's own address. A digest is bounded by time, whatever comes back.
+    """
+    return Decision(
+        outcome=outcome,
+        reason=reason,
+        ack_reason="automatic",
+        digest=digest,
+        flags=flags,
+        events=(Event(name=f"inbound.{outcome}", facts=(("guard", verdict.guard), ("reason", reason))),),
+    )
+
+
+def _append(
+    ticket: Ticket, reason: str, ack_reason: str, entry: EntryKind, *, digest: bool = False
+) -> Decision:
+    """One more entry on a ticket; its status and its clocks stay as they are."""
+    return Decision(
+        outcome=Outcome.APPEND,
+        reason=reason,
+        ack_reason=ack_reason,
+        append_to=ticket.id,
+        entry=entry,
+        digest=digest,
+        events=(Event(name="ticket.appended", facts=(("entry", entry), ("reason", reason))),),
+    )
+
+
+def _report(
+    reading: Reading, context: Context, policy: Policy, now: datetime, verdict: Verdict
+) -> Decision:
+    """A delivery report: on the notice it speaks of; a permanent failure puts the address on hold."""
+    sent = context.reported
+    ticket = context.ticket(sent.ticket_id) if sent is not None else None
+    if sent is None or ticket is None:
+        return _keep("delivery-report-unmatched", verdict=verdict)
+    report = reading.message.report
+    failed = report is not None and report.delivery is Delivery.FAILED
+    hold = None
+    if failed and report is not None:
+        words = " ".join(filter(None, (report.status, report.diagnostic)))[:200]
+        hold = Hold(address=canonical(sent.to), until=now + policy.hold, reason=words or "permanent failure")
+    return Decision(
+        outcome=Outcome.APPEND,
+        reason="delivery-report",
+        ack_reason="automatic",
+        append_to=ticket.id,
+        entry=EntryKind.REPORT,
+        hold=hold,
+        digest=failed and sent.kind is NoticeKind.REPLY,
+        events=(
+            Event(
+                name="notice.bounced" if failed else "notice.reported",
+                facts=(("kind", sent.kind), ("sequence", str(sent.sequence)), ("to", sent.to)),
+            ),
+        ),
+    )
+
+
+def _follow_up(reading: Reading, context: Context, ticket: Ticket, policy: Policy) -> Decision:
+    """A participant adds to a ticket. Reopening needs proof: a quoted reference alone changes nothing."""
+    reopen = ticket.status in {Status.SOLVED, Status.CLOSED} and reading.trust.proof >= Proof.DOMAIN
+    resume = ticket.status is Status.WAITING and reading.trust.proof >= Proof.DOMAIN
+    return Decision(
+        outcome=Outcome.APPEND,
+        reason="follow-up",
+        ack_reason="follow-up",
+        append_to=ticket.id,
+        entry=EntryKind.FOLLOW_UP,
+        status=Status.OPEN if reopen or resume else None,
+        notices=team_notices(reading, ticket, context, policy),
+        events=(Event(name="ticket.appended", facts=(("entry", EntryKind.FOLLOW_UP), ("reopened", str(reopen)))),),
+    )
+
+
+def _by_agent(reading: Reading, ticket: Ticket, match: Match, policy: Policy) -> Decision:
+    """An agent writes on a ticket: to the requester when proven, else a note that changes nothing."""
+    if reading.trust.proof < Proof.PERSON or not match.proven:
+        return Decision(
+            outcome=Outcome.APPEND,
+            reason="agent-unproven",
+            ack_reason="agent",
+            append_to=ticket.id,
+            entry=EntryKind.NOTE,
+            digest=True,
+            events=(Event(name="agent.unproven", facts=(("trust", reading.trust.evidence[:200]),)),),
+        )
+    if ticket.requester is None or not reading.message.body.new.strip():
+        return _append(ticket, "agent-note", "agent", EntryKind.NOTE)
+    desk = policy.desk(ticket.desk)
+    reply = Notice(
+        kind=NoticeKind.REPLY,
+        to=ticket.requester,
+        to_name=ticket.requester_name,
+        language=ticket.language or desk.languages[0],
+        category=ticket.category,
+        echo_subject=True,
+        subject=ticket.subject,
+        in_reply_to=ticket.thread_root,
+        references=(ticket.thread_root,) if ticket.thread_root else (),
+        text=reading.message.body.new,
+    )
+    return Decision(
+        outcome=Outcome.APPEND,
+        reason="agent-reply",
+        ack_reason="agent",
+        append_to=ticket.id,
+        entry=EntryKind.REPLY,
+        notices=(reply,),
+        status=Status.OPEN if ticket.status is Status.NEW else None,
+        first_response=True,
+        stop_clocks=("first_response", "first_response_risk"),
+        refund=(ticket.requester,),
+        events=(Event(name="agent.replied", facts=(("status", ticket.status),)),),
+    )
+
+
+def _open(
+    envelope: Envelope,
+    reading: Reading,
+    context: Context,
+    policy: Policy,
+    now: datetime,
+    match: Match | None = None,
+) -> Decision:
+    """A new ticket, and exactly one acknowledgment unless a reason forbids it."""
+    message = reading.message
+    desk = policy.desk(envelope.desk)
+    robot = next(
+        (r for r in policy.robots if message.identity is not None and r.address.key == message.identity.key), None
+    )
+    way: Route = route_robot(robot, desk, policy) if robot else route(message, reading.prediction, desk, policy)
+    promise = promise_for(way, policy, envelope.received_at)
+    answer = acknowledge(envelope, reading, context, policy, way, promise)
+    reason = {Readability.NOT: "unreadable", Readability.HEADERS: "over-limit"}.get(
+        reading.readability, "robot" if robot else "new-request"
+    )
+    opening = Opening(
+        desk=desk.name,
+        requester=message.identity,
+        requester_name=message.from_[0].name if message.from_ else "",
+        subject=message.subject or _NO_SUBJECT,
+        category=way.category,
+        tier=way.tier,
+        kind=way.kind,
+        priority=way.priority,
+        team=way.team,
+        language=answer.language,
+        confidence=way.confidence,
+        model_id=way.model_id,
+        suggested=way.suggested,
+        promise=promise,
+        link_hint=match.hint if match else None,
+    )
+    flags = (*(("id-reuse",) if context.id_reused else ()), *((reason,) if reason in {"unreadable", "over-limit"} else ()))
+    return Decision(
+        outcome=Outcome.QUARANTINE if reading.readability is Readability.NOT else Outcome.TICKET,
+        reason=reason,
+        ack_reason=answer.reason,
+        opening=opening,
+        entry=EntryKind.REQUEST,
+        notices=(*answer.notices, *team_notices(reading, opening, context, policy)),
+        clocks=clocks_for(promise, envelope.received_at, policy, warn=bool(answer.notices)),
+        promise=promise,
+        flags=flags,
+        digest=bool(flags),
+        events=(
+            Event(
+                name="ticket.opened",
+                facts=(
+                    ("category", way.category),
+                    ("tier", str(way.tier)),
+                    ("priority", way.priority),
+                    ("confidence", f"{way.confidence:.3f}"),
+                    ("model", way.model_id),
+                    ("ack", answer.reason or "yes"),
+                ),
+            ),
+        ),
+    )
