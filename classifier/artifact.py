@@ -1,0 +1,244 @@
+"""A model on disk: one directory of plain arrays and text, checked byte by byte before anything is used.
+
+Owns the format. Promises: no pickle and no code path from file to code;
+`manifest.json` lists every file with size and SHA-256, and nothing else is read;
+a file that is missing, changed, cut short or written by a newer format raises
+`ArtifactError` with one line and leaves the model in service alone; saving is
+atomic. A few stored texts are predicted at load: a library that would change
+predictions is refused. Needs numpy only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import unicodedata
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.catalogue import Catalogue, Category
+from classifier.model import Head, LinearModel, Scope, Weights
+from classifier.text import normalise
+from classifier.vector import Vectoriser
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FILES = ("card.json", "chars.txt", "config.json", "weights.npz", "words.txt")
+LIMIT_BYTES = 128_000_000  # one file, unpacked
+TOLERANCE = 1e-3
+_ARRAYS = {"codes": np.int8, "steps": np.float32, "intercepts": np.float32, "idf": np.float32}
+# Written for this purpose: every language of the templates, accents, digits, an address, a script without cases.
+PROBES = (
+    "The printer on floor 2 shows error 0x80070005 and nothing comes out",
+    "Ich kann mich nicht anmelden, das Paßwort wurde zurückgesetzt",
+    "Ma messagerie est bloquée: marie@example.org n'arrive pas à se connecter",
+    "El teléfono de la recepción no da señal desde ayer",
+    "",
+    "プリンターが動きません ½ ﬁle",
+)
+
+
+class ArtifactError(Exception):
+    """A model directory that must not be used, with the reason in one line."""
+
+
+def save(model: LinearModel, path: Path) -> None:
+    """Writes the model to the directory `path`, replacing one that is there; all of it or nothing."""
+    contents = _contents(model)
+    manifest = {
+        "format": FORMAT,
+        "model_id": model.model_id,
+        "files": {n: {"bytes": len(b), "sha256": _sha256(b)} for n, b in contents.items()},
+    }
+    contents[MANIFEST] = _json(manifest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+    for stale in (fresh, old):
+        shutil.rmtree(stale, ignore_errors=True)
+    fresh.mkdir()
+    for name, content in contents.items():
+        with (fresh / name).open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+    if path.exists():
+        path.rename(old)
+    fresh.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load(path: Path) -> LinearModel:
+    """The model in the directory `path`; raises `ArtifactError`."""
+    manifest = _manifest(path)
+    try:
+        files = manifest["files"]
+        content = {name: _read(path / name, files[name]) for name in FILES}
+        model = _assemble(content, str(manifest["model_id"]))
+        _probe(model, json.loads(content["config.json"])["probes"], path)
+    except ArtifactError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path}: not a usable model: {error!r}") from error
+    return model
+
+
+def size_bytes(path: Path) -> int:
+    """The size of the model's files on disk."""
+    return sum((path / name).stat().st_size for name in (*FILES, MANIFEST))
+
+
+def _contents(model: LinearModel) -> dict[str, bytes]:
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        codes=model.weights.codes,
+        steps=model.weights.steps,
+        intercepts=model.weights.intercepts,
+        idf=model.vectoriser.idf,
+    )
+    config = {
+        "catalogue": [asdict(c) for c in model.catalogue.categories],
+        "heads": [asdict(h) for h in model.heads],
+        # JSON has no infinity.
+        "scope": {**asdict(model.scope), "energy": max(model.scope.energy, -1e300)},
+        "explained": model.explained,
+        "probes": [_outcome(model, text) for text in PROBES],
+    }
+    versions = {"numpy": np.__version__, "unicode": unicodedata.unidata_version, **_trainer_version()}
+    return {
+        "card.json": _json({**model.card, "model_id": model.model_id, "versions": versions}),
+        "chars.txt": _lines(model.vectoriser.chars),
+        "config.json": _json(config),
+        "weights.npz": buffer.getvalue(),
+        "words.txt": _lines(model.vectoriser.words),
+    }
+
+
+def _trainer_version() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 -- slow, only when saving
+
+    try:
+        return {"scikit-learn": version("scikit-learn")}
+    except PackageNotFoundError:
+        return {}
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        raw = (path / MANIFEST).read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: no model here: {error.strerror}") from error
+    try:
+        manifest = json.loads(raw)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: {MANIFEST} is not JSON") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise ArtifactError(f"{path}: {MANIFEST} lists no files")
+    if manifest.get("format") != FORMAT:
+        found = manifest.get("format")
+        raise ArtifactError(
+            f"{path}: model format {found!r}, this version reads {FORMAT}: train it again with 'firstline train'"
+        )
+    if sorted(manifest["files"]) != sorted(FILES):
+        raise ArtifactError(f"{path}: the manifest must list {', '.join(FILES)} and nothing else")
+    return manifest
+
+
+def _read(path: Path, expected: dict[str, Any]) -> bytes:
+    """The bytes of one file; what is hashed is what is used."""
+    try:
+        with path.open("rb") as handle:
+            content = handle.read(LIMIT_BYTES + 1)
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror}") from error
+    if len(content) != expected["bytes"]:
+        raise ArtifactError(f"{path}: {len(content)} bytes, the manifest says {expected['bytes']}")
+    if _sha256(content) != expected["sha256"]:
+        raise ArtifactError(f"{path}: changed since it was written (SHA-256 differs)")
+    return content
+
+
+def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
+    arrays = _arrays(content["weights.npz"])
+    config = json.loads(content["config.json"])
+    heads = tuple(
+        Head(**{**h, "labels": tuple(h["labels"]), "thresholds": tuple(h["thresholds"])}) for h in config["heads"]
+    )
+    columns = sum(len(h.labels) for h in heads)
+    words, chars = _split(content["words.txt"]), _split(content["chars.txt"])
+    if arrays["codes"].shape != (len(words) + len(chars), columns):
+        raise ArtifactError("weights.npz does not fit the vocabulary and the labels")
+    if arrays["steps"].shape != (columns,) or arrays["intercepts"].shape != (columns,):
+        raise ArtifactError("weights.npz does not fit the labels")
+    if any(len(h.thresholds) != len(h.labels) or h.temperature <= 0 for h in heads):
+        raise ArtifactError("config.json: one threshold per label, and a temperature above zero")
+    scope = config["scope"]
+    return LinearModel(
+        model_id=model_id,
+        vectoriser=Vectoriser(words, chars, arrays["idf"]),
+        heads=heads,
+        weights=Weights(codes=arrays["codes"], steps=arrays["steps"], intercepts=arrays["intercepts"]),
+        scope=Scope(**{**scope, "languages": tuple(scope["languages"])}),
+        catalogue=Catalogue(
+            categories=tuple(
+                Category(**{**c, "keywords": tuple(c["keywords"]), "tiers": tuple(c["tiers"])})
+                for c in config["catalogue"]
+            )
+        ),
+        explained=int(config["explained"]),
+        card=json.loads(content["card.json"]),
+    )
+
+
+def _arrays(packed: bytes) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        members = {i.filename: i.file_size for i in archive.infolist()}
+    if sorted(members) != sorted(f"{n}.npy" for n in _ARRAYS) or sum(members.values()) > LIMIT_BYTES:
+        raise ArtifactError("weights.npz holds something else than a model's arrays")
+    with np.load(io.BytesIO(packed), allow_pickle=False) as loaded:
+        arrays: dict[str, NDArray[Any]] = {name: loaded[name] for name in _ARRAYS}
+    for name, kind in _ARRAYS.items():
+        if arrays[name].dtype != kind:
+            raise ArtifactError(f"weights.npz: {name} is {arrays[name].dtype}, not {np.dtype(kind)}")
+    return {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+
+
+def _outcome(model: LinearModel, text: str) -> list[float]:
+    """The probability of each head's first label: one number per head says enough to see a change."""
+    answers = model.answers(model.vectoriser.vector(normalise("", text)))
+    return [float(a.probabilities[0]) for a in answers.values()]
+
+
+def _probe(model: LinearModel, expected: list[Any], path: Path) -> None:
+    for text, probability in zip(PROBES, expected, strict=True):
+        if not np.allclose(_outcome(model, text), probability, rtol=0, atol=TOLERANCE):
+            raise ArtifactError(
+                f"{path}: predicts differently with the installed libraries (numpy {np.__version__}, Unicode "
+                f"{unicodedata.unidata_version}): train it again with 'firstline train'"
+            )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _lines(grams: tuple[str, ...]) -> bytes:
+    # Grams hold no white space but blanks: they were cut from pieces between white space.
+    return "\n".join(grams).encode("utf-8", "surrogatepass")
+
+
+def _split(content: bytes) -> list[str]:
+    return content.decode("utf-8", "surrogatepass").split("\n") if content else []
