@@ -8,7 +8,27 @@ the first signs, all verify. Everything is constant-time on the compared tag.
 
 from __future__ import annotations
 
+import base64
+import hmac
+import re
 from dataclasses import dataclass
+from datetime import date
+
+from daemon.core.address import Address
+
+_TAG_BYTES = 16  # 128 bit
+_PERSON_BYTES = 5  # keyed, so a guess costs a mail each: 40 bit are plenty and keep the local part short
+_MAX_LOCAL = 64  # octets, RFC 5321 §4.5.3.1.1
+_EPOCH = date(1970, 1, 1).toordinal()
+_MAX_TICKET = 2**32 - 1
+_MAX_SEQUENCE = 2**16 - 1
+
+_KIND = re.compile(r"[a-z]{1,8}")
+_OWN_ID = re.compile(
+    r"<(?P<kind>[a-z]{1,8})\.(?P<ticket>[0-9]{1,10})\.(?P<seq>[0-9]{1,5})\.[a-z2-7]{26}@(?P<at>[^@<>\s]{1,253})>"
+)
+_REPLY = re.compile(r"(?P<desk>.{1,40})\+t\.(?P<token>[a-z2-7]{44})", re.IGNORECASE | re.ASCII)
+_BOUNCE = re.compile(r"(?P<desk>.{1,40})\+b\.(?P<kind>[a-z]{1,8})\.(?P<token>[a-z2-7]{36})", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +52,144 @@ class OwnId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyToken:
-    """What a verified reply address says; `person_tag` must equal `person_tag(keyring, address)` of the writer."""
+    """What a verified reply address says; ask `speaks_for` whether the writer is its person."""
 
     ticket_id: int
     person_tag: str
     expires_on: int  # days since 1970-01-01, UTC
+
+
+def message_id(keyring: Keyring, kind: str, ticket_id: int, sequence: int, domain: str) -> str:
+    """The Message-ID of one notice of ours: the same for the same four facts, so a resend is byte-identical."""
+    _check(kind, ticket_id, sequence)
+    return _message_id(keyring.keys[0], kind, ticket_id, sequence, domain.lower())
+
+
+def read_message_id(keyring: Keyring, text: str) -> OwnId | None:
+    """What our own Message-ID (with angle brackets, nothing else) says; None unless one of our keys signed it."""
+    match = _OWN_ID.fullmatch(text)
+    if match is None:
+        return None
+    kind, ticket_id, sequence = match["kind"], int(match["ticket"]), int(match["seq"])
+    if not any(_same(_message_id(key, kind, ticket_id, sequence, match["at"]), text) for key in keyring.keys):
+        return None
+    return OwnId(kind=kind, ticket_id=ticket_id, sequence=sequence)
+
+
+def person_tag(keyring: Keyring, address: Address) -> str:
+    """The short tag that stands for a person in a reply address, by the newest key."""
+    return _person(keyring.keys[0], address)
+
+
+def speaks_for(keyring: Keyring, tag: str, address: Address) -> bool:
+    """True when `tag` is the tag of `address` by any key of the ring (a tag outlives a rotation)."""
+    return any(_same(_person(key, address), tag) for key in keyring.keys)
+
+
+def reply_address(  # noqa: PLR0913, PLR0917 (the facts that the token binds)
+    keyring: Keyring,
+    desk: Address,
+    ticket_id: int,
+    person: Address,
+    expires: date,
+    plus: bool,  # noqa: FBT001
+) -> Address:
+    """The desk's address with a token for one ticket, one person and a last day (`help+T.<token>@…`).
+
+    The plain desk address when the desk has no plus-addressing or its local part leaves no
+    room below 64 octets (more than 17).
+    """
+    _check("t", ticket_id, 0)
+    payload = ticket_id.to_bytes(4, "big") + _day(expires).to_bytes(2, "big") + _unbase32(person_tag(keyring, person))
+    token = _base32(payload + _tag(keyring.keys[0], "reply", desk.key, payload))
+    local = f"{desk.local}+T.{token}"
+    return Address(local, desk.domain) if plus and len(local.encode()) <= _MAX_LOCAL else desk
+
+
+def read_reply_address(keyring: Keyring, address: Address, today: date) -> ReplyToken | None:
+    """What a reply address of ours says; None when it is none, was changed, or its last day has passed."""
+    match = _REPLY.fullmatch(address.local)
+    if match is None:
+        return None
+    payload = _verified(keyring, "reply", f"{match['desk'].lower()}@{address.domain}", match["token"])
+    if payload is None:
+        return None
+    expires_on = int.from_bytes(payload[4:6], "big")
+    if expires_on < today.toordinal() - _EPOCH:
+        return None
+    return ReplyToken(
+        ticket_id=int.from_bytes(payload[:4], "big"), person_tag=_base32(payload[6:]), expires_on=expires_on
+    )
+
+
+def bounce_address(keyring: Keyring, desk: Address, ticket_id: int, kind: str, sequence: int) -> Address:
+    """The signed envelope sender of one notice (`help+B.<kind>.<token>@…`), where `<>` cannot be used.
+
+    The plain desk address when its local part leaves no room below 64 octets.
+    """
+    _check(kind, ticket_id, sequence)
+    payload = ticket_id.to_bytes(4, "big") + sequence.to_bytes(2, "big")
+    token = _base32(payload + _tag(keyring.keys[0], f"bounce {kind}", desk.key, payload))
+    local = f"{desk.local}+B.{kind}.{token}"
+    return Address(local, desk.domain) if len(local.encode()) <= _MAX_LOCAL else desk
+
+
+def read_bounce_address(keyring: Keyring, address: Address) -> OwnId | None:
+    """The notice that a bounce address of ours stands for; None when it is none or was changed."""
+    match = _BOUNCE.fullmatch(address.local)
+    if match is None:
+        return None
+    kind = match["kind"].lower()
+    desk = f"{match['desk'].lower()}@{address.domain}"
+    payload = _verified(keyring, f"bounce {kind}", desk, match["token"])
+    if payload is None:
+        return None
+    return OwnId(kind=kind, ticket_id=int.from_bytes(payload[:4], "big"), sequence=int.from_bytes(payload[4:], "big"))
+
+
+def _message_id(key: bytes, kind: str, ticket_id: int, sequence: int, domain: str) -> str:
+    left = f"{kind}.{ticket_id}.{sequence}"
+    return f"<{left}.{_base32(_tag(key, 'message-id', domain, left.encode()))}@{domain}>"
+
+
+def _person(key: bytes, address: Address) -> str:
+    return _base32(_tag(key, "person", address.key, b"")[:_PERSON_BYTES])
+
+
+def _tag(key: bytes, purpose: str, where: str, payload: bytes) -> bytes:
+    """128 bits of HMAC-SHA-256. Each purpose has its own name, so no mark passes for another."""
+    text = b"\0".join((b"firstline", purpose.encode(), where.encode("utf-8", "surrogatepass"), payload))
+    return hmac.digest(key, text, "sha256")[:_TAG_BYTES]
+
+
+def _verified(keyring: Keyring, purpose: str, where: str, token: str) -> bytes | None:
+    """The payload in front of a valid tag. The text is compared too: base32 has spare bits that nobody signed."""
+    raw = _unbase32(token)
+    payload, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+    valid = any(_equal(_tag(key, purpose, where, payload), tag) for key in keyring.keys)
+    return payload if valid and _base32(raw) == token.lower() else None
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return _equal(ours.encode("utf-8", "surrogatepass"), theirs.encode("utf-8", "surrogatepass"))
+
+
+def _equal(ours: bytes, theirs: bytes) -> bool:
+    return hmac.compare_digest(ours, theirs)
+
+
+def _base32(raw: bytes) -> str:
+    return base64.b32encode(raw).decode("ascii").rstrip("=").lower()
+
+
+def _unbase32(text: str) -> bytes:
+    return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+
+
+def _day(day: date) -> int:
+    return min(max(day.toordinal() - _EPOCH, 0), 2**16 - 1)
+
+
+def _check(kind: str, ticket_id: int, sequence: int) -> None:
+    if not _KIND.fullmatch(kind) or not 0 <= ticket_id <= _MAX_TICKET or not 0 <= sequence <= _MAX_SEQUENCE:
+        raise ValueError(f"not a mark's facts: {kind!r} {ticket_id} {sequence}")
