@@ -4,7 +4,8 @@ Owns `a_label` (one strict reading of a domain or None) and `registered` (the or
 domain by a small list of public two-level suffixes, not by the whole Public Suffix List:
 a bound on credits and a relaxed alignment need no more). Internationalised labels follow
 IDNA2008 in what they allow (letters, marks, digits; NFKC-stable; no `ß`, which IDNA2003 reads
-otherwise), not the standard library's codec, which was quadratic (CVE-2022-45061). Everything is bounded at 253 characters.
+otherwise), not the standard library's codec, which was quadratic (CVE-2022-45061). Bounded
+at 253 characters.
 """
 
 from __future__ import annotations
@@ -113,3 +114,17 @@ def registered(domain: str) -> str:
     labels = domain.rsplit(".", 3)
     count = 3 if ".".join(labels[-2:]) in PUBLIC_SUFFIXES else 2
     return ".".join(labels[-count:])
+
+
+def related(one: str, other: str) -> bool:
+    """True for the same domain, or when one lies below the other and that one is somebody's (not `co.uk`).
+
+    Stricter than DMARC's relaxed alignment (RFC 7489 §3.1): siblings are not related, because
+    our list of suffixes is too small to say that they have one owner.
+    """
+    if not one or not other:
+        return False
+    if one == other:
+        return True
+    shorter, longer = sorted((one, other), key=len)
+    return longer.endswith(f".{shorter}") and "." in shorter and shorter not in PUBLIC_SUFFIXES

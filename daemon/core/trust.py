@@ -8,6 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from daemon.core.address import Address, parse_path
+from daemon.core.authres import AuthResult, AuthResults, parse_authentication_results
+from daemon.core.domain import a_label, related
+from daemon.core.envelope import Envelope
+from daemon.core.message import Message
+from daemon.core.policy import Policy
+from daemon.core.token import speaks_for
+
+if TYPE_CHECKING:
+    from daemon.core.match import Clues  # `match` needs `Trust`
+
+_FIELD = "authentication-results"
 
 
 class Proof(IntEnum):
@@ -30,3 +44,82 @@ class Trust:
     proof: Proof = Proof.NOBODY
     failed: bool = False
     evidence: str = ""  # e.g. "mx.example.com: dmarc=pass header.from=example.com"
+
+
+def aligned(one: Address, other: Address) -> bool:
+    """True when the domains are the same or one lies below the other (relaxed, see `domain.related`)."""
+    return related(one.domain, other.domain)
+
+
+def grade(message: Message, envelope: Envelope, policy: Policy, clues: Clues) -> Trust:
+    """How far it is proven that the mail is from its identity.
+
+    A proof of the domain is a submission with AUTH as that address, or the trusted
+    Authentication-Results: DMARC pass, or DKIM or SPF pass for a domain aligned with From.
+    A token is a proof when it names this person. What the sender says of itself proves nothing.
+    """
+    identity = message.identity
+    if identity is None:
+        return Trust()
+    authenticated = parse_path(envelope.authenticated_as)
+    if authenticated is not None and authenticated.key == identity.key:
+        domain = Trust(proof=Proof.DOMAIN, evidence=f"submitted with AUTH as {identity.key}")
+    else:
+        domain = _by_results(message, policy, identity)
+    if domain.failed or not any(speaks_for(policy.keyring, token.person_tag, identity) for token in clues.tokens):
+        return domain
+    proof = Proof.PERSON if domain.proof is Proof.DOMAIN else Proof.TOKEN
+    return Trust(proof=proof, evidence="; ".join(filter(None, (domain.evidence, "token of this person"))))
+
+
+def _by_results(message: Message, policy: Policy, identity: Address) -> Trust:
+    trusted = _trusted(message, policy)
+    if trusted is None:
+        return Trust()
+    failure = next(
+        (r for r in trusted.results if r.method == "dmarc" and r.result == "fail" and _says(r, identity)), None
+    )
+    if failure:
+        return Trust(failed=True, evidence=_words(trusted, failure))
+    passed = next((result for result in trusted.results if _passes(result, identity)), None)
+    return Trust(proof=Proof.DOMAIN, evidence=_words(trusted, passed)) if passed else Trust()
+
+
+def _trusted(message: Message, policy: Policy) -> AuthResults | None:
+    """The topmost field with an authserv-id of ours; every other field is a claim of the sender (RFC 8601 §5)."""
+    ours = {name.lower() for name in policy.trusted_authserv_ids if name}
+    if not ours:
+        return None
+    fields = (parse_authentication_results(value) for value in message.values(_FIELD))
+    return next((field for field in fields if field.authserv_id in ours), None)
+
+
+def _says(result: AuthResult, identity: Address) -> bool:
+    """True when a DMARC result speaks of the identity's domain (or does not say of whose)."""
+    domain = _domain(result.value("header.from"))
+    return not domain or related(domain, identity.domain)
+
+
+def _passes(result: AuthResult, identity: Address) -> bool:
+    if result.result != "pass":
+        return False
+    match result.method:
+        case "dmarc":
+            return _says(result, identity)
+        case "dkim":
+            signer = result.value("header.d") or result.value("header.i")
+            return related(_domain(signer), identity.domain)
+        case "spf":
+            return related(_domain(result.value("smtp.mailfrom")), identity.domain)
+        case _:
+            return False
+
+
+def _domain(value: str) -> str:
+    """The domain of `example.org`, `@example.org` or `jo@example.org`, or ""."""
+    return a_label(value.rpartition("@")[2].rstrip(".")) or ""
+
+
+def _words(field: AuthResults, result: AuthResult) -> str:
+    shown = " ".join(f"{name}={value}" for name, value in result.properties if name.startswith(("header.", "smtp.")))
+    return f"{field.authserv_id}: {result.method}={result.result} {shown}"[:200].strip()
