@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
+from daemon.core.address import parse_path
 from daemon.core.context import Context
 from daemon.core.credit import canonical
 from daemon.core.decision import Decision, EntryKind, Event, Hold, Opening, Outcome
@@ -24,8 +25,6 @@ from daemon.core.reading import Readability, Reading
 from daemon.core.route import Route, route, route_robot
 from daemon.core.ticket import Status, Ticket
 from daemon.core.trust import Proof
-
-_NO_SUBJECT = ""
 
 
 def decide(envelope: Envelope, reading: Reading, context: Context, policy: Policy, now: datetime) -> Decision:
@@ -142,9 +141,10 @@ def _report(
     report = reading.message.report
     failed = report is not None and report.delivery is Delivery.FAILED
     hold = None
-    if failed and report is not None:
+    recipient = parse_path(sent.to)
+    if failed and report is not None and recipient is not None:
         words = " ".join(filter(None, (report.status, report.diagnostic)))[:200]
-        hold = Hold(address=canonical(sent.to), until=now + policy.hold, reason=words or "permanent failure")
+        hold = Hold(address=canonical(recipient), until=now + policy.hold, reason=words or "permanent failure")
     return Decision(
         outcome=Outcome.APPEND,
         reason="delivery-report",
@@ -244,7 +244,7 @@ def _open(
         desk=desk.name,
         requester=message.identity,
         requester_name=message.from_[0].name if message.from_ else "",
-        subject=message.subject or _NO_SUBJECT,
+        subject=message.subject,
         category=way.category,
         tier=way.tier,
         kind=way.kind,

@@ -16,6 +16,7 @@ from daemon.core.policy import TRIAGE, Desk, Policy, Robot
 from daemon.core.ticket import PRIORITY, Kind, Level, Priority
 
 _URGENT_MARKS = frozenset({"high", "urgent", "1", "2"})
+_KINDS = {kind.value: kind for kind in Kind}
 _SLOW_MARKS = frozenset({"low", "non-urgent", "4", "5"})
 
 
@@ -80,7 +81,7 @@ def route(message: Message, prediction: Prediction | None, desk: Desk, policy: P
             suggested=category.name if category else "",
         )
     number = _nearest_allowed(prediction.tier, category.tiers, policy, category.tier)
-    kind = Kind(prediction.kind) if prediction.kind in Kind else category.kind
+    kind = _KINDS.get(prediction.kind, category.kind)
     return Route(
         category=category.name,
         tier=number,

@@ -1,0 +1,1 @@
+"""The worker pool: raw mail → Reading, in processes that can be killed."""

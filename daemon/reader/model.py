@@ -1,0 +1,51 @@
+"""Which classifier a worker uses: the configured artifact, the bundled starter, or keyword rules.
+
+The daemon runs with no model at all; a model that cannot be loaded (tampered, truncated, from
+another version) is refused with its reason, the keyword rules take over, and the reason is told.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from classifier.types import Classifier
+from daemon.core.policy import Policy
+from daemon.errors import Misconfigured
+
+
+def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
+    """The classifier for `model` ("starter", "none", a directory, or `module:attribute`) and a note ("" when all is well)."""
+    if model == "none":
+        return _rules(policy), ""
+    if ":" in model and not Path(model).exists():
+        return _object(model), ""
+    from classifier import artifact, starter  # noqa: PLC0415 - numpy is only for workers
+
+    directory = starter.path() if model == "starter" else Path(model)
+    try:
+        return artifact.load(directory), ""
+    except artifact.ArtifactError as error:
+        return _rules(policy), f"model {directory.name} refused: {error}; keyword rules are used instead"
+
+
+def _rules(policy: Policy) -> Classifier:
+    from classifier.rules import KeywordRules  # noqa: PLC0415 - see above
+
+    return KeywordRules(
+        keywords={category.name: category.keywords for category in policy.categories},
+        tiers={category.name: category.tier for category in policy.categories},
+        kinds={category.name: category.kind.value for category in policy.categories},
+    )
+
+
+def _object(name: str) -> Classifier:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise Misconfigured(f"classifier.model: cannot import {name}: {error}") from error
+    made = found() if isinstance(found, type) else found
+    if not isinstance(made, Classifier):
+        raise Misconfigured(f"classifier.model: {name} has no predict() and model_id")
+    return made

@@ -1,0 +1,177 @@
+"""The pool of worker processes: raw mail in, Readings out, whatever the mail does to a worker.
+
+A batch that kills its worker is tried again one mail at a time in a fresh one; a mail that kills
+a worker alone is read by its headers only; if even that kills, it is a Reading that says so,
+and a person looks at the original. So one poison mail costs its neighbours a retry, never
+their answer. Blocking pipe calls run in one thread per worker: the event loop never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+import structlog
+from pydantic import ValidationError
+
+from daemon.core.envelope import Envelope
+from daemon.core.limits import Limits
+from daemon.core.message import Message
+from daemon.core.policy import Policy
+from daemon.core.reading import Readability, Reading
+from daemon.errors import Unavailable
+from daemon.reader.worker import READINGS, TASKS, Bounds, Task, main
+
+log = structlog.get_logger(__name__)
+
+_START_TIMEOUT_S = 60.0
+_WALL_FACTOR = 4  # a busy machine gives a worker a quarter of a core: CPU time is the bound, wall time the net
+_DEAD = (EOFError, BrokenPipeError, ConnectionResetError, OSError, ValidationError)
+
+
+class WorkerDied(Exception):
+    """The worker ended, or was ended, before it answered."""
+
+
+class _Worker:
+    """One process with its pipe; all methods block and belong to its own thread."""
+
+    def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, model: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection: Connection
+        self._connection, theirs = context.Pipe()
+        self._wall_s = float(bounds.cpu_s * _WALL_FACTOR)
+        self._process: SpawnProcess = context.Process(
+            target=main, args=(theirs, policy, limits, bounds, model), daemon=True, name="firstline-reader"
+        )
+        self._process.start()
+        theirs.close()
+        self.model_id, _, self.note = self._first_frame().partition("\n")
+
+    def _first_frame(self) -> str:
+        try:
+            if self._connection.poll(_START_TIMEOUT_S):
+                return self._connection.recv_bytes().decode()
+        except _DEAD as error:
+            self.kill()
+            raise Unavailable("a reader process ended while it started; see the log") from error
+        self.kill()
+        raise Unavailable("a reader process did not start in time")
+
+    def read(self, tasks: Sequence[Task], raws: Sequence[bytes]) -> list[Reading]:
+        try:
+            self._connection.send_bytes(TASKS.dump_json(list(tasks)))
+            for raw in raws:
+                self._connection.send_bytes(raw)
+            if not self._connection.poll(self._wall_s * len(raws)):
+                raise WorkerDied("took too long")
+            readings = READINGS.validate_json(self._connection.recv_bytes())
+        except _DEAD as error:
+            raise WorkerDied(f"ended ({self._process.exitcode})") from error
+        if len(readings) != len(raws):
+            raise WorkerDied("answered with another number of readings")
+        return readings
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join(5)
+        with contextlib.suppress(OSError):
+            self._connection.close()
+
+
+class ReaderPool:
+    """`workers` processes behind one `read`. Start it inside the running loop; `close` kills them."""
+
+    def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, *, model: str, workers: int) -> None:
+        self._recipe = (policy, limits, bounds, model)
+        self._count = workers
+        self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="reader")
+        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
+        self._all: set[_Worker] = set()
+        self._closed = False
+        self.model_id = ""
+        self.note = ""
+        self.deaths = 0
+
+    async def start(self) -> None:
+        """Start every worker; the first one's model is the pool's. Raises Unavailable when none starts."""
+        first = await self._spawn()
+        self.model_id, self.note = first.model_id, first.note
+        if first.note:
+            log.warning("reader.model_refused", why=first.note)
+        self._idle.put_nowait(first)
+        for _ in range(self._count - 1):
+            self._idle.put_nowait(None)  # started when first wanted: memory only when there is work
+
+    async def _spawn(self) -> _Worker:
+        loop = asyncio.get_running_loop()
+        worker = await loop.run_in_executor(self._threads, lambda: _Worker(*self._recipe))
+        self._all.add(worker)
+        if self._closed:
+            worker.kill()
+            raise Unavailable("the reader is closing")
+        return worker
+
+    async def read(self, mails: Sequence[tuple[Envelope, bytes]]) -> list[Reading]:
+        """Readings in the order of `mails`; always one for each, whatever the mails do."""
+        tasks = [Task(envelope=envelope) for envelope, _ in mails]
+        raws = [raw for _, raw in mails]
+        try:
+            return await self._call(tasks, raws)
+        except WorkerDied as death:
+            if len(mails) == 1:
+                return [await self._read_poison(tasks[0], raws[0], death)]
+        return [reading for mail in mails for reading in await self.read([mail])]
+
+    async def _read_poison(self, task: Task, raw: bytes, death: WorkerDied) -> Reading:
+        """This mail killed a worker alone: its headers only, else nothing of it."""
+        log.error("reader.worker_died", why=str(death), source=task.envelope.source, size=len(raw), next="headers only")
+        trouble = "reading it took too much time or memory"
+        try:
+            (reading,) = await self._call([Task(envelope=task.envelope, headers_only=True)], [raw])
+        except WorkerDied:
+            return Reading(message=Message(), readability=Readability.NOT, trouble=trouble)
+        return Reading(
+            message=reading.message,
+            readability=Readability.NOT,
+            verdicts=reading.verdicts,
+            trust=reading.trust,
+            clues=reading.clues,
+            language=reading.language,
+            trouble=trouble,
+        )
+
+    async def _call(self, tasks: Sequence[Task], raws: Sequence[bytes]) -> list[Reading]:
+        worker = await self._idle.get()
+        try:
+            if worker is None:
+                worker = await self._spawn()
+            busy = worker
+            loop = asyncio.get_running_loop()
+            readings = await loop.run_in_executor(self._threads, lambda: busy.read(tasks, raws))
+        except WorkerDied:
+            self.deaths += 1
+            if worker is not None:
+                self._all.discard(worker)
+                await asyncio.get_running_loop().run_in_executor(self._threads, worker.kill)
+            worker = None
+            raise
+        finally:
+            self._idle.put_nowait(worker)
+        return readings
+
+    async def close(self) -> None:
+        """Kill every worker: a reading that is lost is only read again."""
+        self._closed = True
+        for worker in list(self._all):
+            worker.kill()
+        self._threads.shutdown(wait=False, cancel_futures=True)
