@@ -1,0 +1,365 @@
+"""The schema: one MetaData for SQLite and PostgreSQL.
+
+Every uniqueness rule is a constraint, every "due" query has a partial index whose predicate the
+queries repeat word for word (a planner cannot prove it from a bound parameter). A row that is
+finished has its `…_at` set, so "pending" is always `… IS NULL`. A change here needs a migration
+in `migrations/` and a new `HEAD`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
+
+from daemon.store.columns import Id, Instant, Key, Words
+
+HEAD = "0001"  # the newest revision in migrations/; compared with `alembic_version` by plain SQL
+APPLICATION_ID = 0x464C_4E31  # "FLN1" in the SQLite header: this file is ours
+FIRST_TICKET = 1001
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+INBOUND = Table(
+    "inbound",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("desk", Key, nullable=False),
+    Column("message_id", Key, nullable=False),  # "" when the mail has none: then nothing is unique
+    Column("digest", String(64), nullable=False),  # of the canonical content, made by the channel's side
+    Column("size", Integer, nullable=False),
+    Column("id_reused", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),  # received, claimed, settled
+    Column("attempts", Integer, nullable=False),
+    Column("lease_owner", Key, nullable=False),
+    Column("lease_until", Instant, nullable=False),  # claimable from then on; also the delay of a released row
+    Column("fence", Integer, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Words(200), nullable=False),
+    Column("ack_reason", Words(200), nullable=False),
+    Column("ticket_id", Id, ForeignKey("ticket.id")),
+    Column("flags", Words(1000), nullable=False),  # space-separated words
+    Column("evidence", Words(32_768), nullable=False),  # JSON: why it was read and decided so
+    sqlite_autoincrement=True,  # an id is never given twice, even after retention
+)
+Index(
+    "uq_inbound_duplicate_key",
+    INBOUND.c.desk,
+    INBOUND.c.message_id,
+    INBOUND.c.digest,
+    unique=True,
+    sqlite_where=text("message_id <> ''"),
+    postgresql_where=text("message_id <> ''"),
+)
+Index(
+    "ix_inbound_pending",
+    INBOUND.c.id,
+    INBOUND.c.lease_until,
+    sqlite_where=text("settled_at IS NULL"),
+    postgresql_where=text("settled_at IS NULL"),
+)
+Index(
+    "ix_inbound_ticket_id",
+    INBOUND.c.ticket_id,
+    sqlite_where=text("ticket_id IS NOT NULL"),
+    postgresql_where=text("ticket_id IS NOT NULL"),
+)
+
+RAW = Table(
+    "raw",
+    METADATA,
+    Column("inbound_id", Id, ForeignKey("inbound.id"), primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+)
+
+DELIVERY = Table(
+    "delivery",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("inbound_id", Id, ForeignKey("inbound.id"), nullable=False, index=True),
+    Column("acceptance", String(16), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("reverse_path", Words(1000)),
+    Column("reverse_path_known", Boolean, nullable=False),
+    Column("forward_paths", Text, nullable=False),  # JSON list
+    Column("peer", Words(200), nullable=False),
+    Column("helo", Words(300), nullable=False),
+    Column("authenticated_as", Words(300), nullable=False),
+    Column("tls", Boolean, nullable=False),
+    Column("source", Words(1000), nullable=False),
+    Column("source_key", Key, unique=True),  # IMAP: account/folder/uidvalidity/uid; else NULL
+    Column("received_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+TICKET = Table(
+    "ticket",
+    METADATA,
+    Column("id", Id, Identity(start=FIRST_TICKET), primary_key=True),
+    Column("reference", Key, nullable=False, unique=True),
+    Column("desk", Key, nullable=False),
+    Column("requester", Words(1000)),
+    Column("requester_key", Key, nullable=False),  # "" without an identity
+    Column("requester_name", Words(300), nullable=False),
+    Column("subject", Words(1000), nullable=False),
+    Column("category", Key, nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("priority", String(2), nullable=False),
+    Column("team", Key, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("model_id", Words(200), nullable=False),
+    Column("suggested", Key, nullable=False),
+    Column("link_hint", Id),
+    Column("merged_into", Id, ForeignKey("ticket.id")),
+    Column("thread_root", Words(1000), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("promised_at", Instant),
+    Column("first_response_at", Instant),
+    sqlite_autoincrement=True,
+)
+Index("ix_ticket_requester", TICKET.c.requester_key, TICKET.c.id)
+Index(
+    "ix_ticket_live",
+    TICKET.c.category,
+    TICKET.c.status,
+    TICKET.c.tier,
+    sqlite_where=text("status <> 'closed'"),
+    postgresql_where=text("status <> 'closed'"),
+)
+
+ENTRY = Table(
+    "entry",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("ticket_id", Id, ForeignKey("ticket.id"), nullable=False),
+    Column("inbound_id", Id, ForeignKey("inbound.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("author", Key, nullable=False),
+    Column("author_name", Words(300), nullable=False),
+    Column("subject", Words(1000), nullable=False),
+    Column("text", Words(200_000), nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("ticket_id", "inbound_id"),
+    sqlite_autoincrement=True,
+)
+
+PARTICIPANT = Table(
+    "participant",
+    METADATA,
+    Column("ticket_id", Id, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
+    Column("address", Key, primary_key=True),
+    Column("role", String(16), nullable=False),  # requester, agent, added
+    Column("since", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+MESSAGE_REF = Table(
+    "message_ref",
+    METADATA,
+    Column("message_id", Key, primary_key=True),
+    Column("ticket_id", Id, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
+    Column("origin", String(16), nullable=False),  # mail, ancestor (only named so far), own (we sent it)
+    sqlite_with_rowid=False,
+)
+
+FINGERPRINT = Table(
+    "fingerprint",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("hash", Key, nullable=False),
+    Column("desk", Key, nullable=False),
+    Column("ticket_id", Id, ForeignKey("ticket.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_fingerprint_hash_at", FINGERPRINT.c.hash, FINGERPRINT.c.at)
+
+CLOCK = Table(
+    "clock",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("ticket_id", Id, ForeignKey("ticket.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),  # pending, done, cancelled
+    Column("ended_at", Instant),
+    Column("lease_owner", Key, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("fence", Integer, nullable=False),
+    UniqueConstraint("ticket_id", "name", "due_at"),
+)
+Index(
+    "ix_clock_due",
+    CLOCK.c.due_at,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("ticket_id", Id, ForeignKey("ticket.id")),
+    Column("kind", String(16), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("message_id", Key, nullable=False, unique=True),
+    Column("mail_from", Words(1000), nullable=False),  # "" is the null reverse-path
+    Column("recipient", Words(1000), nullable=False),
+    Column("state", String(16), nullable=False),  # queued, claimed, accepted, refused, expired
+    Column("attempts", Integer, nullable=False),
+    Column("uncertain", Integer, nullable=False),  # tries whose outcome after the final dot is unknown
+    Column("next_at", Instant, nullable=False),  # claimable from then on: the back-off, or the end of the lease
+    Column("expires_at", Instant, nullable=False),
+    Column("lease_owner", Key, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("reply", Words(1000), nullable=False),  # the peer's last words
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", LargeBinary, nullable=False),  # last: SQLite need not walk over it to reach a column
+    UniqueConstraint("ticket_id", "kind", "sequence"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_outbox_due",
+    OUTBOX.c.next_at,
+    OUTBOX.c.id,
+    sqlite_where=text("done_at IS NULL"),
+    postgresql_where=text("done_at IS NULL"),
+)
+
+PROMISE = Table(
+    "promise",
+    METADATA,
+    Column("ticket_id", Id, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("due_at", Instant, nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("calendar", Key, nullable=False),
+    Column("target_s", Integer, nullable=False),  # working time
+    Column("hours", String(16), nullable=False),
+    Column("holiday", Words(200), nullable=False),
+    Column("said", Words(1000), nullable=False),  # exactly as sent; "" when nobody was told
+    Column("made_at", Instant, nullable=False),
+    Column("notice_id", Id, ForeignKey("outbox.id")),
+    Column("state", String(16), nullable=False),  # open, kept, broken, revised
+    Column("answered_at", Instant),
+)
+Index(
+    "ix_promise_open",
+    PROMISE.c.due_at,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+
+CREDIT = Table(
+    "credit",
+    METADATA,
+    Column("scope", String(16), primary_key=True),  # address, domain, overall, team
+    Column("key", Key, primary_key=True),
+    Column("left", Integer, CheckConstraint('"left" >= 0', name="left"), nullable=False),
+    Column("last_at", Instant, nullable=False),  # address: when it last wrote to us
+    sqlite_with_rowid=False,
+)
+
+HOLD = Table(
+    "hold",
+    METADATA,
+    Column("address", Key, primary_key=True),  # canonical form
+    Column("until", Instant, nullable=False),
+    Column("reason", Words(300), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+JOURNAL = Table(
+    "journal",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("inbound_id", Id),
+    Column("ticket_id", Id),
+    Column("facts", Text, nullable=False),  # JSON object of strings, in order
+    sqlite_autoincrement=True,
+)
+for _column in (JOURNAL.c.inbound_id, JOURNAL.c.ticket_id):
+    Index(
+        f"ix_journal_{_column.name}",
+        _column,
+        sqlite_where=text(f"{_column.name} IS NOT NULL"),
+        postgresql_where=text(f"{_column.name} IS NOT NULL"),
+    )
+# The law of the credits is recomputed from these few lines; without the index an audit reads the whole journal.
+Index(
+    "ix_journal_credit",
+    JOURNAL.c.name,
+    JOURNAL.c.id,
+    sqlite_where=text("name LIKE 'credit.%'"),
+    postgresql_where=text("name LIKE 'credit.%'"),
+)
+
+REFUSAL = Table(
+    "refusal",
+    METADATA,
+    Column("reason", Key, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("key", Key, primary_key=True),
+    Column("value", Words(10_000), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+TRIGGERS_SQLITE = tuple(
+    f"CREATE TRIGGER journal_no_{verb.lower()} BEFORE {verb} ON journal "
+    "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+)
+TRIGGERS_POSTGRESQL = (
+    "CREATE OR REPLACE FUNCTION journal_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$",
+    "CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "
+    "FOR EACH STATEMENT EXECUTE FUNCTION journal_append_only()",
+)
+FIRST_TICKET_SQLITE = f"INSERT INTO sqlite_sequence (name, seq) VALUES ('ticket', {FIRST_TICKET - 1})"  # noqa: S608
+
+for _statement in (*TRIGGERS_SQLITE,):
+    event.listen(JOURNAL, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
+for _statement in TRIGGERS_POSTGRESQL:
+    event.listen(JOURNAL, "after_create", DDL(_statement).execute_if(dialect="postgresql"))
+event.listen(TICKET, "after_create", DDL(FIRST_TICKET_SQLITE).execute_if(dialect="sqlite"))
