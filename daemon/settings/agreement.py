@@ -1,0 +1,144 @@
+"""`policy`: the configuration's desk side as the frozen `Policy` that pure functions go by.
+
+The one place where holidays are looked up (a few years at once) and where words given for
+every language are spread over the languages there are.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from daemon.core.calendar import BusinessCalendar, Window
+from daemon.core.credit import CreditLimits
+from daemon.core.policy import Category, Desk, Policy, Robot, Team, Tier
+from daemon.core.ticket import Priority
+from daemon.core.token import Keyring
+from daemon.errors import Misconfigured
+from daemon.settings.desk import LANGUAGES, CalendarSection, CategorySection, DeskSection, TierSection
+from daemon.settings.machine import keyring as own_keyring
+from daemon.settings.model import Settings
+from daemon.settings.values import EVERY_LANGUAGE, Span
+
+YEARS_BACK, YEARS_AHEAD = 1, 4  # a daemon that nobody restarts for years still knows the next New Year
+
+
+def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | None = None) -> Policy:
+    """The agreement with the desk's users. Makes the key file on the first call unless `keyring` is given."""
+    year = (today or date.today()).year  # noqa: DTZ011 — only the year, and a margin on both sides
+    years = range(year - YEARS_BACK, year + YEARS_AHEAD + 1)
+    guards, notices, limits = settings.guards, settings.notices, settings.credits
+    return Policy(
+        desks=tuple(_desk(desk, guards.own_list_ids) for desk in settings.desks),
+        teams=tuple(
+            Team(name=team.name, title=team.title, addresses=team.addresses, members=team.members)
+            for team in settings.teams
+        ),
+        tiers=tuple(_tier(tier) for tier in settings.tiers),
+        categories=tuple(_category(category) for category in settings.categories),
+        calendars=tuple(
+            (name, _calendar(section, settings.zone, years)) for name, section in settings.calendar.items()
+        ),
+        keyring=keyring or own_keyring(settings),
+        credits=CreditLimits(
+            per_address=limits.per_address,
+            per_domain=limits.per_domain,
+            overall=limits.overall,
+            team=limits.team,
+            silence_days=limits.silence_days,
+        ),
+        robots=tuple(
+            Robot(address=robot.address, category=robot.category, tier=robot.tier, priority=robot.priority)
+            for robot in settings.robots
+        ),
+        trusted_authserv_ids=guards.trusted_authserv_ids,
+        public_providers=frozenset(provider.lower() for provider in limits.public_providers),
+        disabled_guards=frozenset(guards.disabled),
+        spam_limit=guards.spam_limit,
+        ack_when_not_addressed=guards.ack_when_not_addressed,
+        repeat_window=notices.repeat_window,
+        hold=timedelta(days=notices.hold_days),
+        token_life=timedelta(days=notices.token_days),
+        at_risk_share=notices.at_risk_share,
+        team_notices=notices.team,
+    )
+
+
+def _desk(section: DeskSection, own_list_ids: tuple[str, ...]) -> Desk:
+    return Desk(
+        name=section.name,
+        title=section.title,
+        address=section.address,
+        aliases=section.aliases,
+        reference_prefix=section.reference_prefix,
+        languages=section.languages,
+        team=section.team,
+        urgent_path=_spread(section.urgent),
+        plus_addressing=section.plus_addressing,
+        own_list_ids=tuple(dict.fromkeys((*section.own_list_ids, *own_list_ids))),
+    )
+
+
+def _tier(section: TierSection) -> Tier:
+    return Tier(
+        number=section.number,
+        title=section.title,
+        calendar=section.calendar,
+        team=section.team,
+        first_response=tuple((priority, section.first_response[priority]) for priority in Priority),
+    )
+
+
+def _category(section: CategorySection) -> Category:
+    return Category(
+        name=section.name,
+        titles=_spread(section.title),
+        tier=section.tier,
+        tiers=section.tiers,
+        kind=section.kind,
+        impact=section.impact,
+        team=section.team,
+        advice=_spread(section.advice),
+        keywords=section.keywords,
+    )
+
+
+def _spread(words: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Words by language; one string for every language is said in each that has templates."""
+    return tuple(
+        (language, text) for key, text in words for language in (LANGUAGES if key == EVERY_LANGUAGE else (key,)) if text
+    )
+
+
+def _calendar(section: CalendarSection, zone: str, years: range) -> BusinessCalendar:
+    off: dict[date, str] = {}
+    for place in section.holidays:
+        off.update(_public_holidays(section.name, place, years))
+    own = {on: name for day, name in section.closed for year in years if (on := day.in_year(year))}
+    half = {on: spans for day, spans in section.half_days for year in years if (on := day.in_year(year))}
+    return BusinessCalendar(
+        name=section.name,
+        zone=section.zone or zone,
+        windows=tuple(window for weekday, spans in enumerate(section.hours) for window in _windows(weekday, spans)),
+        # A half day opens what would be a holiday; a day closed by name stays closed.
+        holidays=tuple(sorted({**{on: name for on, name in off.items() if on not in half}, **own}.items())),
+        special_days=tuple(
+            (on, tuple(_windows(on.weekday(), spans))) for on, spans in sorted(half.items()) if on not in own
+        ),
+    )
+
+
+def _windows(weekday: int, spans: tuple[Span, ...]) -> tuple[Window, ...]:
+    return tuple(Window(weekday=weekday, start=span.start, end=span.end) for span in spans)
+
+
+def _public_holidays(calendar: str, place: str, years: range) -> dict[date, str]:
+    import holidays  # noqa: PLC0415 — 60 ms or more, and only when a calendar names a place
+
+    country, _, part = place.partition("-")
+    try:
+        return dict(holidays.country_holidays(country, subdiv=part or None, years=years))
+    except NotImplementedError:
+        known = holidays.list_supported_countries().get(country)
+        parts = f"; parts of {country}: {', '.join(known)}" if known else ""
+        msg = f'calendar.{calendar}.holidays: no public holidays are known for "{place}"{parts}'
+        raise Misconfigured(msg) from None

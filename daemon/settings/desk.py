@@ -1,0 +1,108 @@
+"""The desk's side of the configuration: who answers what, when, in which words."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from daemon.core.ticket import Kind, Level, Priority
+from daemon.settings.values import (
+    ClosedDays,
+    HalfDays,
+    Keywords,
+    Languages,
+    Mailbox,
+    Name,
+    Section,
+    Target,
+    Text,
+    Week,
+    Words,
+    Zone,
+)
+
+LANGUAGES = ("en", "de", "fr", "es", "pt", "nl", "it", "sv")  # the ones that templates exist for
+
+
+def _holiday_place(text: str) -> str:
+    """`DE` or `DE-BE`: ISO 3166 country and subdivision, looked up only when the calendar is built."""
+    if not re.fullmatch(r"[A-Z]{2}(-[A-Za-z0-9]{1,4})?", text):
+        msg = f'{text[:20]!r} is not a place with holidays: write a country like "SE" or a part of one like "DE-BE"'
+        raise ValueError(msg)
+    return text
+
+
+class DeskSection(Section):
+    """[desk.NAME]: one help desk with its own addresses."""
+
+    name: Name
+    enabled: bool = True
+    title: Text
+    address: Mailbox
+    aliases: tuple[Mailbox, ...] = ()
+    reference_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}$")] = "FL"
+    languages: Annotated[Languages, Field(min_length=1)] = LANGUAGES
+    team: str = "service-desk"
+    urgent: Words = ()
+    plus_addressing: bool = True
+    own_list_ids: tuple[str, ...] = ()
+
+
+class TeamSection(Section):
+    """[team.NAME]: people who work on tickets. Without addresses nobody is told by mail."""
+
+    name: Name
+    enabled: bool = True
+    title: Text
+    addresses: tuple[Mailbox, ...] = ()
+    members: tuple[Mailbox, ...] = ()
+
+
+class TierSection(Section):
+    """[tier.N]: one level of support with its hours and first-response targets in working time."""
+
+    number: Annotated[int, Field(ge=0, le=9)]
+    enabled: bool = True
+    title: Text
+    calendar: str
+    team: str = "service-desk"
+    first_response: dict[Priority, Target]
+
+
+class CategorySection(Section):
+    """[category.NAME]: one entry of the service catalogue; the name is the classifier's label."""
+
+    name: Name
+    enabled: bool = True
+    title: Words
+    tier: int = 1
+    tiers: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
+    kind: Kind = Kind.INCIDENT
+    impact: Level = Level.NORMAL
+    team: str = ""
+    advice: Words = ()
+    keywords: Keywords = ()
+
+
+class CalendarSection(Section):
+    """[calendar.NAME]: service hours. Without `zone` the top-level one holds."""
+
+    name: Name
+    zone: Zone | None = None
+    hours: Week
+    holidays: tuple[Annotated[str, AfterValidator(_holiday_place)], ...] = ()
+    closed: ClosedDays = ()
+    half_days: HalfDays = ()
+
+
+class RobotSection(Section):
+    """[robot.NAME]: a known machine whose mail opens tickets by this rule."""
+
+    name: Name
+    enabled: bool = True
+    address: Mailbox
+    category: str
+    tier: int = 2
+    priority: Priority = Priority.P2

@@ -1,0 +1,197 @@
+"""What a well-typed configuration must mean: names that exist, hours that come, addresses that are ours once.
+
+Each check is one generator of `Fault`s over `Settings`; `CHECKS` lists them. No I/O but the
+existence of files that the configuration names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from daemon.core.ticket import Priority
+from daemon.settings.mail import ListenerSection
+from daemon.settings.model import Settings
+from daemon.settings.values import EVERY_LANGUAGE, Span
+
+HORIZON_WEEKS = 4  # a promise further away than this is no promise
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: the key it stands at, and what would be right."""
+
+    path: tuple[int | str, ...]
+    words: str
+
+
+def faults(settings: Settings, looked_at: Iterable[Path] = ()) -> Iterator[Fault]:
+    """Every fault of meaning. `looked_at` are the places where an own file was looked for."""
+    if not settings.desks:
+        places = " and ".join(map(str, looked_at))
+        yield Fault((), f"no [desk.NAME] with title and address anywhere (files looked for: {places})")
+    for check in CHECKS:
+        yield from check(settings)
+
+
+def _teams(settings: Settings) -> Iterator[Fault]:
+    known = {team.name for team in settings.teams}
+    for group, members in (("desk", settings.desks), ("category", settings.categories)):
+        for member in members:
+            if member.team and member.team not in known:
+                yield Fault((group, member.name, "team"), _unknown("team", member.team, known))
+    for tier in settings.tiers:
+        if tier.team and tier.team not in known:
+            yield Fault(("tier", str(tier.number), "team"), _unknown("team", tier.team, known))
+
+
+def _tiers(settings: Settings) -> Iterator[Fault]:
+    known = {tier.number for tier in settings.tiers}
+    names = {str(number) for number in known}
+    if not known:
+        yield Fault(("tier",), "there is no tier: at least one [tier.N] must be enabled")
+        return
+    for category in settings.categories:
+        if category.tier not in known:
+            yield Fault(("category", category.name, "tier"), _unknown("tier", str(category.tier), names))
+        if category.tier not in category.tiers:
+            yield Fault(("category", category.name, "tiers"), f"must hold the category's own tier {category.tier}")
+    for robot in settings.robots:
+        if robot.tier not in known:
+            yield Fault(("robot", robot.name, "tier"), _unknown("tier", str(robot.tier), names))
+
+
+def _categories(settings: Settings) -> Iterator[Fault]:
+    known = {category.name for category in settings.categories}
+    if not known:
+        yield Fault(("category",), "there is no category: at least one [category.NAME] must be enabled")
+    for robot in settings.robots:
+        if robot.category not in known:
+            yield Fault(("robot", robot.name, "category"), _unknown("category", robot.category, known))
+
+
+def _calendars(settings: Settings) -> Iterator[Fault]:
+    for name, calendar in settings.calendar.items():
+        if not any(calendar.hours):
+            yield Fault(("calendar", name, "hours"), "a calendar without hours can promise nothing")
+
+
+def _targets(settings: Settings) -> Iterator[Fault]:
+    for tier in settings.tiers:
+        path = ("tier", str(tier.number), "first_response")
+        calendar = settings.calendar.get(tier.calendar)
+        if calendar is None:
+            place = ("tier", str(tier.number), "calendar")
+            yield Fault(place, _unknown("calendar", tier.calendar, settings.calendar))
+            continue
+        missing = [priority for priority in Priority if priority not in tier.first_response]
+        if missing:
+            yield Fault(path, f"has no target for {', '.join(missing)}")
+            continue
+        in_order = [tier.first_response[priority] for priority in Priority]
+        for before, after, priority in zip(in_order, in_order[1:], list(Priority)[1:], strict=False):
+            if after < before:
+                yield Fault((*path, priority.value), "is shorter than the target of a more pressing priority")
+        week = sum((span_length(span) for spans in calendar.hours for span in spans), timedelta())
+        if week and max(in_order) > week * HORIZON_WEEKS:
+            words = (
+                f'cannot be reached within {HORIZON_WEEKS} weeks of calendar "{tier.calendar}" ({_hours(week)} a week)'
+            )
+            yield Fault(path, words)
+
+
+def _addresses(settings: Settings) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for desk in settings.desks:
+        aliases = ((("desk", desk.name, "aliases"), alias) for alias in desk.aliases)
+        for path, address in ((("desk", desk.name, "address"), desk.address), *aliases):
+            owner = owners.setdefault(address.key, desk.name)
+            if owner != desk.name or (path[-1] == "aliases" and address.key == desk.address.key):
+                words = f"desk {owner} has it already" if owner != desk.name else "is the desk's own address"
+                yield Fault(path, f"{address}: {words}")
+    for team in settings.teams:
+        for address in team.addresses:
+            if address.key in owners:
+                yield Fault(
+                    ("team", team.name, "addresses"),
+                    f"{address} is desk {owners[address.key]}'s own address: its notices would come back as mail",
+                )
+
+
+def _mailboxes(settings: Settings) -> Iterator[Fault]:
+    known = [desk.name for desk in settings.desks]
+    for account in settings.mailboxes:
+        path = ("imap", account.name, "desk")
+        if account.desk and account.desk not in known:
+            yield Fault(path, _unknown("desk", account.desk, known))
+        if not account.desk and len(known) > 1:
+            yield Fault(path, f"is missing: there are several desks ({', '.join(sorted(known))})")
+
+
+def _files(settings: Settings) -> Iterator[Fault]:
+    sections: tuple[tuple[str, ListenerSection], ...] = (("smtp", settings.smtp), ("lmtp", settings.lmtp))
+    for name, section in sections:
+        for key, file in (("certificate", section.certificate), ("key", section.key)):
+            if file is not None and not file.is_file():
+                yield Fault((name, key), f"file {file} does not exist")
+    if settings.relay.ca_file is not None and not settings.relay.ca_file.is_file():
+        yield Fault(("relay", "ca_file"), f"file {settings.relay.ca_file} does not exist")
+    if settings.templates.directory is not None and not settings.templates.directory.is_dir():
+        yield Fault(("templates", "directory"), f"folder {settings.templates.directory} does not exist")
+    model = settings.classifier.model
+    if model not in {"starter", "none"} and not Path(model).is_dir():
+        yield Fault(("classifier", "model"), f'folder {model} does not exist (or use "starter" or "none")')
+
+
+def _listeners(settings: Settings) -> Iterator[Fault]:
+    smtp = settings.smtp
+    if (smtp.require_tls or smtp.users) and smtp.certificate is None:
+        yield Fault(("smtp", "certificate"), "is missing: STARTTLS and logins need certificate and key")
+    if smtp.require_login and not smtp.users:
+        yield Fault(("smtp", "require_login"), "nobody could send: there is no [smtp.users.NAME]")
+    taken: dict[str, str] = {}
+    for name, section in (("smtp", smtp), ("lmtp", settings.lmtp)):
+        for endpoint in section.listen:
+            if endpoint.port and taken.setdefault(str(endpoint), name) != name:
+                yield Fault((name, "listen"), f"{endpoint} is taken by [{taken[str(endpoint)]}]")
+
+
+def _languages(settings: Settings) -> Iterator[Fault]:
+    for category in settings.categories:
+        for key, words in (("title", category.title), ("advice", category.advice)):
+            spoken = {language for language, _ in words}
+            fallback = {EVERY_LANGUAGE, "en", *(desk.languages[0] for desk in settings.desks)}
+            if words and not spoken & fallback:
+                yield Fault(("category", category.name, key), "needs words in English or in a desk's first language")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
+    _teams,
+    _tiers,
+    _categories,
+    _calendars,
+    _targets,
+    _addresses,
+    _mailboxes,
+    _files,
+    _listeners,
+    _languages,
+)
+
+
+def span_length(span: Span) -> timedelta:
+    """Wall-clock length of a span inside one day."""
+    day = date(2026, 1, 1)
+    start = datetime.combine(day, span.start)
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time())
+    return (datetime.combine(day, span.end) if span.end else midnight) - start
+
+
+def _hours(length: timedelta) -> str:
+    return f"{length.total_seconds() / 3600:g} h"
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f'there is no {what} "{name[:60]}" (there are {", ".join(sorted(known)) or "none"})'
