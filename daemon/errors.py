@@ -17,3 +17,7 @@ class Misconfigured(FirstlineError):
 
 class Unavailable(FirstlineError):
     """Something outside is not there now; try again later (exit 75)."""
+
+
+class StorageFull(Unavailable):
+    """No room for another mail now: 452 4.3.1 at the door, and nothing was kept."""
