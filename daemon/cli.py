@@ -41,6 +41,7 @@ class Verbs(click.Group):
         return list(_VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"daemon.commands.{cmd_name.replace('-', '_')}")

@@ -57,7 +57,7 @@ def language_for(reading: Reading, context: Context, desk: Desk) -> str:
     return next((language for language in spoken if language in desk.languages), desk.languages[0])
 
 
-def _withheld(envelope: Envelope, reading: Reading, context: Context, policy: Policy) -> str:
+def _withheld(envelope: Envelope, reading: Reading, context: Context) -> str:
     """The first reason against an acknowledgment, or ""."""
     identity = reading.message.identity
     if reading.readability is not Readability.FULL:
@@ -87,12 +87,12 @@ def _stands_for(envelope: Envelope, identity: Address) -> bool:
 
 
 def acknowledge(
-    envelope: Envelope, reading: Reading, context: Context, policy: Policy, way: Route, made: Promise
+    envelope: Envelope, reading: Reading, context: Context, policy: Policy, *, way: Route, made: Promise
 ) -> Answer:
     """The one acknowledgment of a new request, or the reason for none."""
     desk = policy.desk(envelope.desk)
     language = language_for(reading, context, desk)
-    reason = _withheld(envelope, reading, context, policy)
+    reason = _withheld(envelope, reading, context)
     message = reading.message
     if reason or message.identity is None:
         return Answer(notices=(), reason=reason, language=language)
@@ -113,9 +113,7 @@ def acknowledge(
     return Answer(notices=(notice,), reason="", language=language)
 
 
-def team_notices(
-    reading: Reading, about: Opening | Ticket, context: Context, policy: Policy
-) -> tuple[Notice, ...]:
+def team_notices(reading: Reading, about: Opening | Ticket, context: Context, policy: Policy) -> tuple[Notice, ...]:
     """One mail to each address of the team, with the original attached, so that agents can work by mail."""
     desk = policy.desk(about.desk)
     team_name = (about.team if isinstance(about, Opening) else "") or desk.team

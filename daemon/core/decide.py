@@ -7,8 +7,8 @@ Knows nothing of durability: what it returns is executed by `store.apply` in one
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
 from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
 from daemon.core.address import parse_path
@@ -23,7 +23,7 @@ from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy
 from daemon.core.reading import Readability, Reading
 from daemon.core.route import Route, route, route_robot
-from daemon.core.ticket import Status, Ticket
+from daemon.core.ticket import Status, Ticket, TicketId
 from daemon.core.trust import Proof
 
 
@@ -36,9 +36,9 @@ def decide(envelope: Envelope, reading: Reading, context: Context, policy: Polic
     if verdict is not None and verdict.consequence is not Consequence.ROBOT:
         return _guarded(verdict, reading, context, match, policy, now)
     if reading.readability is not Readability.FULL:
-        return _open(envelope, reading, context, policy, now)
+        return _open(envelope, reading, context, policy)
     if verdict is not None:
-        return _open(envelope, reading, context, policy, now)
+        return _open(envelope, reading, context, policy)
     ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
     identity = reading.message.identity
     if ticket is not None and identity is not None and policy.is_agent(identity):
@@ -47,77 +47,66 @@ def decide(envelope: Envelope, reading: Reading, context: Context, policy: Polic
         return _follow_up(reading, context, ticket, policy)
     if context.repeat_of is not None and (repeated := context.ticket(context.repeat_of)) is not None:
         return _append(repeated, "repeat", "repeat", EntryKind.REPEAT)
-    return _open(envelope, reading, context, policy, now, match)
+    return _open(envelope, reading, context, policy, hint=match.hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """What a guard's consequence comes to. `entry` files the mail on its ticket when the thread is known."""
+
+    reason: str
+    outcome: Outcome = Outcome.KEEP
+    entry: EntryKind | None = None
+    digest: bool = False
+
+
+_ROWS: dict[Consequence, _Row] = {
+    Consequence.QUARANTINE: _Row(reason="loop", outcome=Outcome.QUARANTINE, digest=True),
+    Consequence.COPY: _Row(reason="own-copy", entry=EntryKind.COPY),
+    Consequence.REPORT: _Row(reason="delivery-report-unmatched"),
+    Consequence.ATTACH: _Row(reason="report", entry=EntryKind.REPORT),
+    Consequence.ABUSE: _Row(reason="abuse-report", entry=EntryKind.REPORT, digest=True),
+    Consequence.AUTOMATED: _Row(reason="automated", entry=EntryKind.AUTOMATED),
+    Consequence.KEEP: _Row(reason="not-answerable", digest=True),
+    Consequence.SELF: _Row(reason="self"),
+    Consequence.UNPROVEN: _Row(reason="authentication-failed", digest=True),
+    Consequence.SPAM: _Row(reason="spam", outcome=Outcome.SPAM),
+}
 
 
 def _guarded(
     verdict: Verdict, reading: Reading, context: Context, match: Match, policy: Policy, now: datetime
 ) -> Decision:
     """The consequence of the first guard that hit: never an acknowledgment, never a change of status."""
+    if verdict.consequence is Consequence.REPORT and (decision := _report(reading, context, policy, now)) is not None:
+        return decision
+    row = _ROWS[verdict.consequence]
+    own = reading.clues.own_message
     ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
-    match verdict.consequence:
-        case Consequence.QUARANTINE:
-            return _keep("loop", outcome=Outcome.QUARANTINE, digest=True, verdict=verdict)
-        case Consequence.COPY:
-            own = reading.clues.own_message
-            original = next((t for t in context.tickets if own is not None and t.id == own.ticket_id), ticket)
-            if original is None:
-                return _keep("own-copy", verdict=verdict)
-            return _append(original, "own-copy", "automatic", EntryKind.COPY)
-        case Consequence.REPORT:
-            return _report(reading, context, policy, now, verdict)
-        case Consequence.ATTACH:
-            if ticket is None:
-                return _keep("report", verdict=verdict)
-            return _append(ticket, "report", "automatic", EntryKind.REPORT)
-        case Consequence.ABUSE:
-            if ticket is None:
-                return _keep("abuse-report", digest=True, verdict=verdict)
-            return _append(ticket, "abuse-report", "automatic", EntryKind.REPORT, digest=True)
-        case Consequence.AUTOMATED:
-            if ticket is None:
-                return _keep("automated", verdict=verdict)
-            return _append(ticket, "automated", "automatic", EntryKind.AUTOMATED)
-        case Consequence.KEEP:
-            return _keep("not-answerable", digest=True, verdict=verdict)
-        case Consequence.SELF:
-            return _keep("self", verdict=verdict)
-        case Consequence.UNPROVEN:
-            return _keep("authentication-failed", digest=True, verdict=verdict, flags=("authentication-failed",))
-        case Consequence.SPAM:
-            return _keep("spam", outcome=Outcome.SPAM, verdict=verdict)
-        case Consequence.NO_ACK | Consequence.ROBOT:
-            raise AssertionError(f"{verdict.consequence} is not a terminal consequence")
-        case _:
-            assert_never(verdict.consequence)
+    if verdict.consequence is Consequence.COPY and own is not None:
+        ticket = context.ticket(TicketId(own.ticket_id))
+    if row.entry is not None and ticket is not None:
+        return _append(ticket, row.reason, "automatic", row.entry, digest=row.digest)
+    return _keep(row, verdict)
 
 
-def _keep(
-    reason: str,
-    *,
-    verdict: Verdict,
-    outcome: Outcome = Outcome.KEEP,
-    digest: bool = False,
-    flags: tuple[str, ...] = (),
-) -> Decision:
+def _keep(row: _Row, verdict: Verdict) -> Decision:
     """Stored and visible, without a ticket. The team hears of it in a digest, never by a mail per mail.
 
     A notice for each kept mail could be bounced back to us and kept again: a loop through the
     team's own address. A digest is bounded by time, whatever comes back.
     """
     return Decision(
-        outcome=outcome,
-        reason=reason,
+        outcome=row.outcome,
+        reason=row.reason,
         ack_reason="automatic",
-        digest=digest,
-        flags=flags,
-        events=(Event(name=f"inbound.{outcome}", facts=(("guard", verdict.guard), ("reason", reason))),),
+        digest=row.digest,
+        flags=(row.reason,) if verdict.consequence is Consequence.UNPROVEN else (),
+        events=(Event(name=f"inbound.{row.outcome}", facts=(("guard", verdict.guard), ("reason", row.reason))),),
     )
 
 
-def _append(
-    ticket: Ticket, reason: str, ack_reason: str, entry: EntryKind, *, digest: bool = False
-) -> Decision:
+def _append(ticket: Ticket, reason: str, ack_reason: str, entry: EntryKind, *, digest: bool = False) -> Decision:
     """One more entry on a ticket; its status and its clocks stay as they are."""
     return Decision(
         outcome=Outcome.APPEND,
@@ -130,14 +119,12 @@ def _append(
     )
 
 
-def _report(
-    reading: Reading, context: Context, policy: Policy, now: datetime, verdict: Verdict
-) -> Decision:
-    """A delivery report: on the notice it speaks of; a permanent failure puts the address on hold."""
+def _report(reading: Reading, context: Context, policy: Policy, now: datetime) -> Decision | None:
+    """A delivery report on the notice it speaks of (None: on none of ours); a permanent failure holds the address."""
     sent = context.reported
     ticket = context.ticket(sent.ticket_id) if sent is not None else None
     if sent is None or ticket is None:
-        return _keep("delivery-report-unmatched", verdict=verdict)
+        return None
     report = reading.message.report
     failed = report is not None and report.delivery is Delivery.FAILED
     hold = None
@@ -221,12 +208,7 @@ def _by_agent(reading: Reading, ticket: Ticket, match: Match, policy: Policy) ->
 
 
 def _open(
-    envelope: Envelope,
-    reading: Reading,
-    context: Context,
-    policy: Policy,
-    now: datetime,
-    match: Match | None = None,
+    envelope: Envelope, reading: Reading, context: Context, policy: Policy, *, hint: TicketId | None = None
 ) -> Decision:
     """A new ticket, and exactly one acknowledgment unless a reason forbids it."""
     message = reading.message
@@ -236,7 +218,7 @@ def _open(
     )
     way: Route = route_robot(robot, desk, policy) if robot else route(message, reading.prediction, desk, policy)
     promise = promise_for(way, policy, envelope.received_at)
-    answer = acknowledge(envelope, reading, context, policy, way, promise)
+    answer = acknowledge(envelope, reading, context, policy, way=way, made=promise)
     reason = {Readability.NOT: "unreadable", Readability.HEADERS: "over-limit"}.get(
         reading.readability, "robot" if robot else "new-request"
     )
@@ -255,9 +237,12 @@ def _open(
         model_id=way.model_id,
         suggested=way.suggested,
         promise=promise,
-        link_hint=match.hint if match else None,
+        link_hint=hint,
     )
-    flags = (*(("id-reuse",) if context.id_reused else ()), *((reason,) if reason in {"unreadable", "over-limit"} else ()))
+    flags = (
+        *(("id-reuse",) if context.id_reused else ()),
+        *((reason,) if reason in {"unreadable", "over-limit"} else ()),
+    )
     return Decision(
         outcome=Outcome.QUARANTINE if reading.readability is Readability.NOT else Outcome.TICKET,
         reason=reason,

@@ -8,6 +8,7 @@ A clock that fires late (downtime, a jump of the wall clock) says nothing that i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from daemon.core.acknowledge import CLOCK_FIRST_RESPONSE, CLOCK_RISK, clocks_for
@@ -65,7 +66,7 @@ def _at_risk(ticket: Ticket, context: Context, policy: Policy, now: datetime) ->
         if ticket.promised_at is not None and revised.due_at <= ticket.promised_at
         else ""
     )
-    if quiet or ticket.requester is None:
+    if quiet or ticket.requester is None or ticket.promised_at is None:
         return _nothing(ticket, quiet, CLOCK_RISK)
     category = policy.category(ticket.category)
     notice = Notice(
@@ -75,7 +76,7 @@ def _at_risk(ticket: Ticket, context: Context, policy: Policy, now: datetime) ->
         language=ticket.language,
         sequence=1,
         promise=revised,
-        previous_due_at=ticket.promised_at,
+        previous_promise=replace(revised, due_at=ticket.promised_at),
         category=category.name if category else "",
         certain=category is not None,
         subject=ticket.subject,

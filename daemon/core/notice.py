@@ -9,7 +9,6 @@ team's own credit, which any human agent action fills again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from daemon.core.address import Address
@@ -41,7 +40,7 @@ class Notice:
     language: str = "en"
     sequence: int = 0
     promise: Promise | None = None
-    previous_due_at: datetime | None = None  # the promise that slips, aware UTC
+    previous_promise: Promise | None = None  # the one that slips
     category: str = ""
     certain: bool = True
     echo_subject: bool = False
