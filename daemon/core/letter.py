@@ -28,7 +28,7 @@ _NAME_TABOO = frozenset('/@\\<>:;|{}[]=%#$€£&*~^`"')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a letter may say. Every value is one line in the letter's language, or "" when there is nothing to say.
+    """What a letter may say. Every value is one line in `language`, or "" when there is nothing to say.
 
     `due`, `previous_due`: instants in words. `hours`: the service hours in words.
     `holiday`: names of the holidays that moved the date. `advice`: what to do meanwhile.
@@ -36,6 +36,7 @@ class Facts:
 
     desk: str
     reference: str
+    language: str = "en"
     name: str = ""
     category: str = ""
     due: str = ""

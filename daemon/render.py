@@ -1,0 +1,313 @@
+"""Notice and facts → Letter: templates, and what happens when one fails.
+
+Templates are data: `templates/<language>/<kind>.txt.j2` is the letter, and `letter.html.j2` sets the same
+words as HTML, so that the two cannot differ. An admin overrides any of them by file name
+(also `<language>/<kind>.html.j2`). Mail text reaches a template as a value only, cut and on one line; the
+environment is sandboxed, strict about undefined names and has no globals. Whatever fails, the
+requester gets an answer: the override, else the shipped template, else a plain sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from jinja2 import BaseLoader, ChoiceLoader, DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment as _Environment
+
+from daemon import resources
+from daemon.core.address import Address
+from daemon.core.letter import SUBJECT_CHARS, Facts, Letter, addressee, bare_subject, one_line, speakable_name, tagged
+from daemon.core.notice import Notice, NoticeKind
+from daemon.core.policy import TRIAGE, Desk, Policy
+from daemon.core.sla import Hours, Promise
+from daemon.errors import Misconfigured
+from daemon.languages import DEFAULT, choose, hours_in_words, in_language, plain_letter, say_instant
+
+__all__ = ["Renderer", "hours_in_words", "say_instant"]
+
+TEXT_BYTES = 2048  # an automatic letter is never larger: RFC 3834 §2, no amplification
+WORDS_CHARS = 200_000  # of a person, in a TEAM notice or a REPLY
+_LAYOUT_CHARS = 64_000  # besides what a person's words take
+_TEMPLATE_BYTES = 64_000
+_STEM = {
+    NoticeKind.ACKNOWLEDGMENT: "acknowledgment",
+    NoticeKind.TIME_TO_RESPOND: "time-to-respond",
+    NoticeKind.TEAM: "team",
+    NoticeKind.REPLY: "reply",
+}
+_AUTOMATIC = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})
+_LAYOUT = "letter.html.j2"
+_VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120}
+_SHORT_CHARS = 100
+_SUBJECT_MARK = "Subject: "
+_WORDS_MARK = "\0words\0"  # where a person's words go; no value can hold it, `one_line` drops controls
+_TROUBLE = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A stretch of a paragraph, said strongly or not."""
+
+    text: str
+    strong: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paragraph:
+    """What the layout sets: `kind` is text (`lines` of runs), facts (`rows` of label and value) or words (`words`)."""
+
+    kind: str
+    lines: tuple[tuple[Run, ...], ...] = ()
+    rows: tuple[tuple[str, str, bool], ...] = ()
+    words: str = ""
+
+
+class Renderer:
+    """Compiled templates, shipped ones and an admin's. Immutable after its making; safe in threads.
+
+    `problems` lists overrides that cannot be used, one line each, for `firstline check`.
+    """
+
+    def __init__(self, overrides: Path | None = None) -> None:
+        shipped = DictLoader(dict(_read(resources.folder("templates"))))
+        mine = DictLoader(dict(_read(overrides)) if overrides is not None else {})
+        self._shipped = _environment(shipped)
+        self._mine = _environment(ChoiceLoader([mine, shipped]))
+        self._own = frozenset(mine.list_templates())
+        for name in shipped.list_templates():
+            self._shipped.get_template(name)
+        names = self._mine.list_templates()
+        self._languages = {
+            kind: tuple(name.partition("/")[0] for name in names if name.endswith(f"/{stem}.txt.j2"))
+            for kind, stem in _STEM.items()
+        }
+        self.problems = tuple(self._problems())
+
+    def languages(self, kind: NoticeKind) -> tuple[str, ...]:
+        """The languages that have a template for this kind of notice."""
+        return self._languages[kind]
+
+    def facts(self, notice: Notice, *, policy: Policy, desk: Desk, reference: str) -> Facts:
+        """What the notice may say, in its language or, where that has no templates, in the desk's."""
+        default = desk.languages[0] if desk.languages else DEFAULT
+        language = choose(notice.language, default, self._languages[notice.kind])
+        category = policy.category(notice.category) if notice.certain and notice.category != TRIAGE else None
+        promise, previous = notice.promise, notice.previous_promise
+        return Facts(
+            desk=desk.title,
+            reference=reference,
+            language=language,
+            name=addressee(notice),
+            category=in_language(category.titles, language, default) if category else "",
+            due=say_instant(promise.due_at, promise.zone, language) if promise else "",
+            previous_due=say_instant(previous.due_at, previous.zone, language) if previous else "",
+            hours=hours_in_words(policy.calendar(promise.calendar), language) if promise else "",
+            holiday=promise.holiday if promise else "",
+            urgent=in_language(desk.urgent_path, language, default),
+            advice=in_language(category.advice, language, default) if category else "",
+        )
+
+    def render(self, notice: Notice, facts: Facts) -> Letter:
+        """The letter. Never raises for a template's sake: `Letter.trouble` says which one failed and why."""
+        language = choose(facts.language, DEFAULT, self._languages[notice.kind])
+        name = f"{language}/{_STEM[notice.kind]}.txt.j2"
+        values = _values(notice, facts)
+        trouble = ""
+        for environment in (self._mine, self._shipped) if self._touches(name) else (self._shipped,):
+            try:
+                return replace(self._letter(environment, name, notice, values), trouble=trouble)
+            except _TROUBLE as error:
+                trouble = trouble or _line_of(error, name)
+        reference, desk = str(values["reference"]), str(values["desk"])
+        text = str(values["words"]) or plain_letter(reference, desk, str(values["due"]), language)
+        return Letter(subject=_subject(notice, reference, desk), text=f"{text}\n", language=language, trouble=trouble)
+
+    def _letter(self, environment: _Environment, name: str, notice: Notice, values: Mapping[str, object]) -> Letter:
+        language = name.partition("/")[0]
+        limit = TEXT_BYTES if notice.kind in _AUTOMATIC else _LAYOUT_CHARS
+        neutral, paragraphs = _read_text(_run(environment, name, values, _LAYOUT_CHARS), values)
+        words = str(values["words"])
+        text = "\n\n".join(_plain(paragraph, words) for paragraph in paragraphs) + "\n"
+        if len(text.encode("utf-8", "replace")) - len(words.encode("utf-8", "replace")) > limit:
+            if not values["advice"]:
+                raise ValueError(f"the letter is larger than {limit} bytes")
+            return self._letter(environment, name, notice, {**values, "advice": ""})
+        if words and not any(paragraph.kind == "words" for paragraph in paragraphs):
+            raise ValueError("the template leaves out {{ text }}, the words of a person")
+        subject = _subject(notice, str(values["reference"]), neutral or str(values["desk"]))
+        own = name.replace(".txt.j2", ".html.j2")
+        layout = own if own in self._own and environment is self._mine else _LAYOUT
+        setting = {**values, "text": words, "language": language, "subject": subject, "paragraphs": paragraphs}
+        html = _run(environment, layout, setting, _LAYOUT_CHARS + 8 * len(words))
+        return Letter(subject=subject, text=text, html=html, language=language)
+
+    def _touches(self, name: str) -> bool:
+        """True when an override has a part in the letter; a file with another name may be included by one of these."""
+        return bool(self._own & {name, name.replace(".txt.j2", ".html.j2"), _LAYOUT})
+
+    def _problems(self) -> Iterator[str]:
+        """Each override compiled, and each one that is a letter tried with every variant of sample facts."""
+        for name in sorted(self._own):
+            try:
+                self._mine.get_template(name)
+            except _TROUBLE as error:
+                yield _line_of(error, name)
+                continue
+            language, _, file = name.partition("/")
+            kind = next((kind for kind, stem in _STEM.items() if file in {f"{stem}.txt.j2", f"{stem}.html.j2"}), None)
+            kinds = [kind] if kind else list(NoticeKind) if name == _LAYOUT else []
+            tried = (
+                self.render(*sample).trouble for k in kinds for sample in _samples(k, language if kind else DEFAULT)
+            )
+            yield from dict.fromkeys(trouble for trouble in tried if trouble)
+
+
+def _samples(kind: NoticeKind, language: str) -> Iterator[tuple[Notice, Facts]]:
+    """Every branch that a template may take, with and without what is optional."""
+    to = Address("user", "example.com")
+    at = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    for hours in Hours:
+        for full in (True, False):
+            promise = Promise(due_at=at, zone="UTC", calendar="office", target=timedelta(hours=4), hours=hours)
+            some = "something" if full else ""
+            yield (
+                Notice(kind=kind, to=to, certain=full, promise=promise, echo_subject=full, subject=some, text="words"),
+                Facts(
+                    desk="Desk",
+                    reference="FL-1",
+                    language=language,
+                    name=some,
+                    category=some,
+                    due=some,
+                    previous_due=some,
+                    hours=some,
+                    holiday=some,
+                    urgent=some,
+                    advice=some,
+                ),
+            )
+
+
+def _environment(loader: BaseLoader) -> _Environment:
+    environment = _Environment(
+        loader=loader,
+        undefined=StrictUndefined,
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.clear()  # no range, no lipsum: a template says values and nothing else
+    return environment
+
+
+def _read(root: Path) -> Iterator[tuple[str, str]]:
+    """All templates below `root` by their relative names. Misconfigured names the file that cannot be one."""
+    for path in sorted(root.rglob("*.j2")):
+        try:
+            if path.stat().st_size > _TEMPLATE_BYTES:
+                raise Misconfigured(f"{path}: a template is at most {_TEMPLATE_BYTES} bytes")
+            yield path.relative_to(root).as_posix(), path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"{path}: cannot be read as a template: {error}") from error
+
+
+def _values(notice: Notice, facts: Facts) -> dict[str, object]:
+    """What templates see: every value one line and cut. Persons' words are not among them, only their place is."""
+    values: dict[str, object] = {
+        field.name: one_line(getattr(facts, field.name), _VALUE_CHARS.get(field.name, _SHORT_CHARS))
+        for field in fields(facts)
+    }
+    values["name"] = speakable_name(facts.name)
+    values["subject"] = bare_subject(notice.subject, facts.reference) if _may_echo(notice) else ""
+    values["urgent"] = str(values["urgent"]).rstrip(".")  # the sentence brings its own
+    values["quoted"] = notice.kind is NoticeKind.TEAM  # somebody else's words are set off, our own are not
+    values["certain"] = notice.certain
+    values["variant"] = notice.promise.hours.value if notice.promise else "open"
+    values["detail"] = tuple((one_line(a, _SHORT_CHARS), one_line(b, 4 * _SHORT_CHARS)) for a, b in notice.detail)
+    values["words"] = _readable(notice.text)
+    values["text"] = _WORDS_MARK
+    return values
+
+
+def _readable(text: str) -> str:
+    """A person's words with their line breaks, bounded, without what no reader can see."""
+    cut = text[:WORDS_CHARS]
+    lines = cut.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    kept = "\n".join("".join(char for char in line if char.isprintable() or char in "\t\u200d") for line in lines)
+    return kept.strip("\n") + ("\n[…]" if len(text) > WORDS_CHARS else "")
+
+
+def _may_echo(notice: Notice) -> bool:
+    """A stranger's subject is not repeated to whoever he says he is (RFC 3834 §6)."""
+    return notice.echo_subject or notice.kind not in _AUTOMATIC
+
+
+def _subject(notice: Notice, reference: str, neutral: str) -> str:
+    echo = bare_subject(notice.subject, reference) if _may_echo(notice) else ""
+    return tagged(
+        echo or one_line(neutral, SUBJECT_CHARS), reference, reply=bool(echo) and notice.kind is not NoticeKind.TEAM
+    )
+
+
+def _run(environment: _Environment, name: str, values: Mapping[str, object], limit: int) -> str:
+    """The template's output, stopped as soon as it passes `limit` characters."""
+    pieces: list[str] = []
+    size = 0
+    for piece in environment.get_template(name).generate(**values):
+        size += len(piece)
+        if size > limit:
+            raise ValueError(f"{name}: says more than {limit} characters")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _read_text(said: str, values: Mapping[str, object]) -> tuple[str, tuple[Paragraph, ...]]:
+    """The neutral subject of the first line, and the paragraphs. Indented lines are labelled facts."""
+    lines = [line.rstrip() for line in said.split("\n")]
+    neutral = ""
+    if lines[0].startswith(_SUBJECT_MARK):
+        neutral = lines.pop(0).removeprefix(_SUBJECT_MARK)
+    strong = tuple(str(values[key]) for key in ("due", "reference") if values[key])
+    blocks = [block.split("\n") for block in re.split(r"\n{2,}", "\n".join(lines).strip("\n"))]
+    return neutral, tuple(_paragraph(block, strong, str(values["words"])) for block in blocks if any(block))
+
+
+def _paragraph(block: list[str], strong: tuple[str, ...], words: str) -> Paragraph:
+    if _WORDS_MARK in block:
+        return Paragraph(kind="words", words=words)
+    if all(line.startswith("  ") and ": " in line for line in block):
+        pairs = [line.strip().partition(": ")[::2] for line in block]
+        return Paragraph(kind="facts", rows=tuple((label, value, value in strong) for label, value in pairs))
+    return Paragraph(kind="text", lines=tuple(tuple(_runs(line, strong)) for line in block))
+
+
+def _runs(line: str, strong: tuple[str, ...]) -> Iterator[Run]:
+    for phrase in strong:
+        before, found, after = line.partition(phrase)
+        if found:
+            yield from _runs(before, strong)
+            yield Run(text=phrase, strong=True)
+            yield from _runs(after, strong)
+            return
+    if line:
+        yield Run(text=line, strong=False)
+
+
+def _plain(paragraph: Paragraph, words: str) -> str:
+    if paragraph.kind == "words":
+        return words
+    if paragraph.kind == "facts":
+        return "\n".join(f"  {label}: {value}" for label, value, _ in paragraph.rows)
+    return "\n".join("".join(run.text for run in line) for line in paragraph.lines)
+
+
+def _line_of(error: Exception, name: str) -> str:
+    """One line for an operator: file, line where Jinja knows it, and what is wrong."""
+    if isinstance(error, TemplateSyntaxError):
+        return one_line(f"{error.name or name}:{error.lineno}: {error.message}", 300)
+    return one_line(f"{name}: {type(error).__name__}: {error}", 300)
