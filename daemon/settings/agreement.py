@@ -13,10 +13,10 @@ from daemon.core.credit import CreditLimits
 from daemon.core.policy import Category, Desk, Policy, Robot, Team, Tier
 from daemon.core.ticket import Priority
 from daemon.core.token import Keyring
-from daemon.errors import Misconfigured
 from daemon.settings.desk import LANGUAGES, CalendarSection, CategorySection, DeskSection, TierSection
 from daemon.settings.machine import keyring as own_keyring
 from daemon.settings.model import Settings
+from daemon.settings.public_holidays import public_holidays
 from daemon.settings.values import EVERY_LANGUAGE, Span
 
 YEARS_BACK, YEARS_AHEAD = 1, 4  # a daemon that nobody restarts for years still knows the next New Year
@@ -35,9 +35,7 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         ),
         tiers=tuple(_tier(tier) for tier in settings.tiers),
         categories=tuple(_category(category) for category in settings.categories),
-        calendars=tuple(
-            (name, _calendar(section, settings.zone, years)) for name, section in settings.calendar.items()
-        ),
+        calendars=tuple((name, _calendar(each, settings, years)) for name, each in settings.calendar.items()),
         keyring=keyring or own_keyring(settings),
         credits=CreditLimits(
             per_address=limits.per_address,
@@ -109,36 +107,21 @@ def _spread(words: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _calendar(section: CalendarSection, zone: str, years: range) -> BusinessCalendar:
+def _calendar(section: CalendarSection, settings: Settings, years: range) -> BusinessCalendar:
     off: dict[date, str] = {}
     for place in section.holidays:
-        off.update(_public_holidays(section.name, place, years))
+        off.update(public_holidays(place, years, language=settings.desks[0].languages[0]))
     own = {on: name for day, name in section.closed for year in years if (on := day.in_year(year))}
     half = {on: spans for day, spans in section.half_days for year in years if (on := day.in_year(year))}
     return BusinessCalendar(
         name=section.name,
-        zone=section.zone or zone,
+        zone=section.zone or settings.zone,
         windows=tuple(window for weekday, spans in enumerate(section.hours) for window in _windows(weekday, spans)),
         # A half day opens what would be a holiday; a day closed by name stays closed.
         holidays=tuple(sorted({**{on: name for on, name in off.items() if on not in half}, **own}.items())),
-        special_days=tuple(
-            (on, tuple(_windows(on.weekday(), spans))) for on, spans in sorted(half.items()) if on not in own
-        ),
+        special_days=tuple((on, _windows(on.weekday(), spans)) for on, spans in sorted(half.items()) if on not in own),
     )
 
 
 def _windows(weekday: int, spans: tuple[Span, ...]) -> tuple[Window, ...]:
     return tuple(Window(weekday=weekday, start=span.start, end=span.end) for span in spans)
-
-
-def _public_holidays(calendar: str, place: str, years: range) -> dict[date, str]:
-    import holidays  # noqa: PLC0415 — 60 ms or more, and only when a calendar names a place
-
-    country, _, part = place.partition("-")
-    try:
-        return dict(holidays.country_holidays(country, subdiv=part or None, years=years))
-    except NotImplementedError:
-        known = holidays.list_supported_countries().get(country)
-        parts = f"; parts of {country}: {', '.join(known)}" if known else ""
-        msg = f'calendar.{calendar}.holidays: no public holidays are known for "{place}"{parts}'
-        raise Misconfigured(msg) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from daemon.core.ticket import Priority
 from daemon.settings.mail import ListenerSection
 from daemon.settings.model import Settings
+from daemon.settings.public_holidays import unknown_place
 from daemon.settings.values import EVERY_LANGUAGE, Span
 
 HORIZON_WEEKS = 4  # a promise further away than this is no promise
@@ -76,6 +77,8 @@ def _calendars(settings: Settings) -> Iterator[Fault]:
     for name, calendar in settings.calendar.items():
         if not any(calendar.hours):
             yield Fault(("calendar", name, "hours"), "a calendar without hours can promise nothing")
+        for why in filter(None, map(unknown_place, calendar.holidays)):
+            yield Fault(("calendar", name, "holidays"), why)
 
 
 def _targets(settings: Settings) -> Iterator[Fault]:
