@@ -75,7 +75,7 @@ LANGUAGES: dict[str, Language] = {
         closing="minuit",
         also=" et ",
         always="24 heures sur 24, tous les jours",
-        plain="Nous avons bien reçu votre message ; sa référence est {reference}.{due} "
+        plain="Nous avons bien reçu votre message\u00a0; sa référence est {reference}.{due} "
         "Pour ajouter une précision, répondez simplement à ce message.\n\n{desk}",
         plain_due=" Une personne vous répondra au plus tard le {due}.",
     ),
@@ -138,9 +138,9 @@ LANGUAGES: dict[str, Language] = {
         instant="EEEE 'den' d MMMM 'kl.' HH:mm",
         days="{a} till {b}",
         span="{a}–{b}",
-        clock="{h}.{m:02}",
-        clock_full="{h}.00",
-        closing="24.00",
+        clock="{h}:{m:02}",
+        clock_full="{h}:00",
+        closing="24:00",
         also=" och ",
         always="dygnet runt, alla dagar",
         on_days="{days} kl. {spans}",
