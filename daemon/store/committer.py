@@ -68,7 +68,7 @@ class Committer:
             lane.start()
 
     async def accept(self, arrival: Arrival) -> Receipt:
-        """Store one delivery; returns after its commit. Raises Unavailable or StorageFull: nothing may be promised then."""
+        """Store one delivery; returns after its commit. Raises Unavailable or StorageFull: then promise nothing."""
         caller = _caller()
         queues = self._queues
         with queues.changed:

@@ -217,7 +217,7 @@ def _run(tx: Connection, job: WaitingJob) -> Result:
     savepoint = tx.begin_nested()
     try:
         value = job.run(tx)
-    except BaseException as error:  # noqa: BLE001 - handed to the caller as it is
+    except BaseException as error:  # handed to the caller as it is
         if isinstance(error, exc.DBAPIError) and (is_disconnect(error) or is_full(error)):
             raise
         try:

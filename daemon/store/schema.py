@@ -351,15 +351,18 @@ TRIGGERS_SQLITE = tuple(
     for verb in ("UPDATE", "DELETE")
 )
 TRIGGERS_POSTGRESQL = (
-    "CREATE OR REPLACE FUNCTION journal_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$",
-    "CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "
-    "FOR EACH STATEMENT EXECUTE FUNCTION journal_append_only()",
+    """CREATE OR REPLACE FUNCTION journal_append_only() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$""",
+    """CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal
+       FOR EACH STATEMENT EXECUTE FUNCTION journal_append_only()""",
 )
 FIRST_TICKET_SQLITE = f"INSERT INTO sqlite_sequence (name, seq) VALUES ('ticket', {FIRST_TICKET - 1})"  # noqa: S608
 
-for _statement in (*TRIGGERS_SQLITE,):
-    event.listen(JOURNAL, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
-for _statement in TRIGGERS_POSTGRESQL:
-    event.listen(JOURNAL, "after_create", DDL(_statement).execute_if(dialect="postgresql"))
-event.listen(TICKET, "after_create", DDL(FIRST_TICKET_SQLITE).execute_if(dialect="sqlite"))
+for _table, _dialect, _statements in (
+    (JOURNAL, "sqlite", TRIGGERS_SQLITE),
+    (JOURNAL, "postgresql", TRIGGERS_POSTGRESQL),
+    (TICKET, "sqlite", (FIRST_TICKET_SQLITE,)),
+):
+    for _statement in _statements:
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(_table, "after_create", _ddl.execute_if(dialect=_dialect))

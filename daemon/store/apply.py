@@ -1,0 +1,121 @@
+"""`apply`: executes a decision, whole or not at all. The one way to change a ticket.
+
+Runs in the transaction that loaded the context. It writes everything but the notices, whose
+bytes need rendering: `outbox.queue` follows in the same transaction, then `inbound.settle`
+or `clocks.finish`. Whatever is not in the decision does not happen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from daemon.core.decision import Decision, EntryKind
+from daemon.core.policy import Policy
+from daemon.core.reading import Reading
+from daemon.core.ticket import Ticket
+from daemon.store import clocks, holds, journal, promises, threads, tickets
+from daemon.store import credits as purse_keeper
+from daemon.store.engine import exclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The ticket as it stands now (None: the mail was kept without one), and whether it is new."""
+
+    ticket: Ticket | None
+    opened: bool
+
+
+def apply(
+    tx: Connection,
+    decision: Decision,
+    *,
+    policy: Policy,
+    now: datetime,
+    inbound_id: int | None = None,
+    reading: Reading | None = None,
+) -> Applied:
+    """Write what was decided. A clock's decision has neither `inbound_id` nor `reading`."""
+    exclusive(tx)
+    ticket = _opened(tx, decision, reading, policy, now) or _appended(tx, decision)
+    identity = reading.message.identity if reading is not None else None
+    if identity is not None:
+        purse_keeper.hear(tx, identity, policy, now=now)
+    if ticket is not None:
+        if reading is not None and inbound_id is not None:
+            _enter(tx, decision, ticket, reading, inbound_id, now)
+        _set_clocks(tx, decision, ticket, now)
+        _set_promise(tx, decision, ticket, now)
+        if decision.opening is None and decision.status is not None:
+            tickets.set_status(tx, ticket.id, decision.status, now=now)
+    if decision.hold is not None:
+        holds.place(tx, decision.hold)
+    for address in decision.refund:
+        purse_keeper.give_back(tx, address, policy, now=now)
+    about = ticket.id if ticket is not None else None
+    lines = [
+        journal.Line(name=event.name, inbound_id=inbound_id, ticket_id=about, facts=event.facts)
+        for event in decision.events
+    ]
+    journal.append(tx, lines, now=now)
+    changed = ticket if ticket is None or decision.opening is not None else tickets.get(tx, ticket.id)
+    return Applied(ticket=changed, opened=decision.opening is not None)
+
+
+def _opened(
+    tx: Connection, decision: Decision, reading: Reading | None, policy: Policy, now: datetime
+) -> Ticket | None:
+    opening = decision.opening
+    if opening is None:
+        return None
+    root = reading.message.message_id if reading is not None else ""
+    prefix = policy.desk(opening.desk).reference_prefix
+    return tickets.open_ticket(tx, opening, prefix=prefix, thread_root=root, now=now)
+
+
+def _appended(tx: Connection, decision: Decision) -> Ticket | None:
+    return None if decision.append_to is None else tickets.get(tx, decision.append_to)
+
+
+def _enter(
+    tx: Connection, decision: Decision, ticket: Ticket, reading: Reading, inbound_id: int, now: datetime
+) -> None:
+    """The mail on its ticket, with the marks by which later mails find it."""
+    message = reading.message
+    author = message.identity
+    entry = tickets.Entry(
+        inbound_id=inbound_id,
+        kind=decision.entry,
+        author="" if author is None else author.key,
+        author_name=message.from_[0].name if message.from_ else "",
+        subject=message.subject,
+        text=message.body.new,
+        at=now,
+    )
+    tickets.append(tx, ticket.id, entry)
+    threads.remember(tx, ticket.id, [message.message_id], origin=threads.MAIL)
+    threads.remember(tx, ticket.id, reading.clues.references, origin=threads.ANCESTOR)
+    threads.imprint(tx, ticket.id, reading.clues.fingerprint, desk=ticket.desk, now=now)
+    if decision.entry is EntryKind.REPLY and author is not None:
+        tickets.add_participant(tx, ticket.id, author, role="agent", now=now)
+
+
+def _set_clocks(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
+    clocks.stop(tx, ticket.id, decision.stop_clocks, now=now)
+    clocks.start(tx, ticket.id, decision.clocks, now=now)
+
+
+def _set_promise(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
+    promise = decision.promise or (decision.opening.promise if decision.opening is not None else None)
+    if promise is not None:
+        promises.make(tx, ticket.id, promise, now=now)
+        if decision.opening is None:
+            tickets.set_promised(tx, ticket.id, promise.due_at)
+    if decision.promise_broken:
+        promises.break_open(tx, ticket.id, now=now)
+    if decision.first_response:
+        tickets.set_first_response(tx, ticket.id, now=now)
+        promises.answer(tx, ticket.id, now=now)

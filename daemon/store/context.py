@@ -1,0 +1,149 @@
+"""Loading the context of a decision, in the transaction that will apply it: nothing in it is stale.
+
+Looks the clues of a reading up and adds what stands: credits, hold, last language. Every lookup is
+by an index and bounded, whatever a mail claims.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from daemon.core.address import Address
+from daemon.core.context import Context, SentNotice
+from daemon.core.envelope import Envelope
+from daemon.core.match import Candidate, Clues
+from daemon.core.notice import NoticeKind
+from daemon.core.policy import Policy
+from daemon.core.reading import Reading
+from daemon.core.ticket import Ticket, TicketId
+from daemon.core.token import OwnId
+from daemon.store import credits as purse_keeper
+from daemon.store import holds, threads, tickets
+from daemon.store.engine import exclusive
+from daemon.store.schema import INBOUND, OUTBOX
+
+_MERGES = 10  # links of a merge chain that are followed
+
+
+def load(
+    tx: Connection, *, inbound_id: int, reading: Reading, envelope: Envelope, policy: Policy, now: datetime
+) -> Context:
+    """All the store knows that the mail cannot say."""
+    exclusive(tx)
+    clues, identity = reading.clues, reading.message.identity
+    stored = tx.execute(_STORED, {"id": inbound_id}).one()
+    reported = _reported(tx, clues)
+    named = _named(tx, clues, envelope.desk)
+    known = _with_merges(tx, {ticket_id for _, _, ticket_id in named})
+    repeat_of = _repeat(tx, clues, envelope.desk, {ticket.id for ticket, _ in known}, policy, now)
+    beside = {t for t in (repeat_of, reported.ticket_id if reported else None) if t is not None}
+    if clues.own_message is not None:
+        beside.add(TicketId(clues.own_message.ticket_id))
+    also = tickets.get_many(tx, beside - {ticket.id for ticket, _ in known})
+    return Context(
+        inbound_id=inbound_id,
+        desk=envelope.desk,
+        credits=purse_keeper.left(tx, identity, policy, now=now),
+        candidates=_candidates(tx, named, known),
+        tickets=(*(ticket for ticket, _ in known), *also),
+        repeat_of=repeat_of,
+        reported=reported,
+        id_reused=bool(stored.id_reused),
+        on_hold_until=holds.until(tx, identity),
+        last_language="" if identity is None else tickets.last_language(tx, identity),
+        attempts=stored.attempts,
+    )
+
+
+def for_clock(tx: Connection, *, ticket_id: int, policy: Policy, now: datetime) -> tuple[Ticket, Context] | None:
+    """The ticket of a due clock with credits and hold of its requester; None when the ticket is gone."""
+    exclusive(tx)
+    ticket = tickets.get(tx, ticket_id)
+    if ticket is None:
+        return None
+    requester: Address | None = ticket.requester
+    return ticket, Context(
+        inbound_id=0,
+        desk=ticket.desk,
+        credits=purse_keeper.left(tx, requester, policy, now=now),
+        tickets=(ticket,),
+        on_hold_until=holds.until(tx, requester),
+        last_language=ticket.language,
+    )
+
+
+def _named(tx: Connection, clues: Clues, desk: str) -> list[tuple[str, str, int]]:
+    """(clue, evidence, ticket id) of every ticket a clue names; the ticket may not exist."""
+    named = [("token", f"token {token.person_tag}", token.ticket_id) for token in clues.tokens]
+    named += [("own_id", f"{own.kind} {own.sequence}", own.ticket_id) for own in clues.own_ids]
+    named += [("reference", *found) for found in threads.tickets_of(tx, clues.references, desk=desk)]
+    if clues.tag is not None:
+        named.append(("tag", str(clues.tag), clues.tag))
+    return named
+
+
+def _with_merges(tx: Connection, ticket_ids: set[int]) -> list[tuple[Ticket, TicketId | None]]:
+    """The tickets with what they were merged into, and those too."""
+    known: dict[int, tuple[Ticket, TicketId | None]] = {}
+    for _ in range(_MERGES):
+        missing = ticket_ids - known.keys()
+        rows = tickets.rows_of(tx, missing)
+        for row in rows:
+            known[row.id] = tickets.load(row), row.merged_into
+        ticket_ids = {row.merged_into for row in rows if row.merged_into is not None}
+        if not ticket_ids - known.keys():
+            break
+    return list(known.values())
+
+
+def _candidates(
+    tx: Connection, named: list[tuple[str, str, int]], known: list[tuple[Ticket, TicketId | None]]
+) -> tuple[Candidate, ...]:
+    people = tickets.participants(tx, [ticket.id for ticket, _ in known])
+    by_id = {ticket.id: (ticket, merged_into) for ticket, merged_into in known}
+    reached = {ticket_id for _, _, ticket_id in named}
+    named = [*named, *(("merge", "", ticket_id) for ticket_id in by_id.keys() - reached)]
+    return tuple(
+        Candidate(
+            ticket_id=TicketId(ticket_id),
+            clue=clue,
+            evidence=evidence,
+            participants=people[ticket_id],
+            status=str(by_id[TicketId(ticket_id)][0].status),
+            merged_into=by_id[TicketId(ticket_id)][1],
+        )
+        for clue, evidence, ticket_id in named
+        if ticket_id in by_id
+    )
+
+
+def _repeat(
+    tx: Connection, clues: Clues, desk: str, candidates: set[TicketId], policy: Policy, now: datetime
+) -> TicketId | None:
+    """The ticket that has the same text of the same sender already: of this desk, or one the mail answers to."""
+    found = threads.repeats(tx, clues.fingerprint, window=policy.repeat_window, now=now)
+    return next((TicketId(ticket) for where, ticket in found if where == desk or ticket in candidates), None)
+
+
+def _reported(tx: Connection, clues: Clues) -> SentNotice | None:
+    """The notice of ours that a report or a returning mail speaks of."""
+    own: OwnId | None = clues.bounce_of or clues.own_message
+    if own is None or own.kind not in set(NoticeKind):
+        return None
+    values = {"ticket_id": own.ticket_id, "kind": own.kind, "sequence": own.sequence}
+    row = tx.execute(_SENT, values).one_or_none()
+    if row is None:
+        return None
+    return SentNotice(
+        ticket_id=TicketId(own.ticket_id), kind=NoticeKind(own.kind), sequence=own.sequence, to=row.recipient
+    )
+
+
+_STORED = select(INBOUND.c.id_reused, INBOUND.c.attempts).where(INBOUND.c.id == bindparam("id"))
+_SENT = select(OUTBOX.c.recipient).where(
+    OUTBOX.c.ticket_id == bindparam("ticket_id"),
+    OUTBOX.c.kind == bindparam("kind"),
+    OUTBOX.c.sequence == bindparam("sequence"),
+)

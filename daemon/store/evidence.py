@@ -1,0 +1,71 @@
+"""Evidence: why a mail was read as it was, as the JSON that is stored with it and that `explain` shows.
+
+Holds verdicts, trust, thread clues and the prediction; never the text of the mail. At most 32 kB: a hostile mail
+cannot make it longer, because what does not fit is dropped whole.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from daemon.core.match import Match
+from daemon.core.reading import Reading
+
+_LIMIT = 32_768
+
+
+def evidence(reading: Reading, match: Match | None = None) -> str:
+    """The JSON text for `Settlement.evidence`."""
+    facts = _facts(reading, match)
+    written = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    while len(written) > _LIMIT and facts:
+        facts.pop(max(facts, key=lambda name: len(json.dumps(facts[name]))))
+        written = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    return written
+
+
+def _facts(reading: Reading, match: Match | None) -> dict[str, Any]:
+    message, clues, trust = reading.message, reading.clues, reading.trust
+    facts: dict[str, Any] = {
+        "message_id": message.message_id,
+        "from": message.from_text,
+        "identity": None if message.identity is None else str(message.identity),
+        "subject": message.subject,
+        "readability": str(reading.readability),
+        "trouble": reading.trouble,
+        "exceeded": list(message.exceeded),
+        "defects": list(message.defects[:20]),
+        "verdicts": [
+            {"guard": v.guard, "source": v.source, "consequence": str(v.consequence), "evidence": v.evidence}
+            for v in reading.verdicts
+        ],
+        "trust": {"proof": trust.proof.name.lower(), "failed": trust.failed, "evidence": trust.evidence},
+        "clues": {
+            "own_ids": [f"{own.kind}.{own.ticket_id}.{own.sequence}" for own in clues.own_ids],
+            "tokens": [token.ticket_id for token in clues.tokens],
+            "references": list(clues.references),
+            "tag": clues.tag,
+        },
+        "language": reading.language,
+        "seconds": round(reading.seconds, 4),
+    }
+    if match is not None:
+        facts["match"] = {
+            "ticket": match.ticket_id,
+            "hint": match.hint,
+            "clue": match.clue,
+            "evidence": match.evidence,
+            "proven": match.proven,
+        }
+    if (prediction := reading.prediction) is not None:
+        facts["prediction"] = {
+            "category": prediction.category,
+            "tier": prediction.tier,
+            "kind": prediction.kind,
+            "confidence": round(prediction.confidence, 4),
+            "band": str(prediction.band),
+            "model": prediction.model_id,
+            "reasons": [[reason.phrase, round(reason.weight, 3)] for reason in prediction.reasons[:10]],
+        }
+    return facts

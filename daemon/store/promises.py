@@ -1,0 +1,74 @@
+"""Promises: the instants people were told, counted as kept or broken against what was said.
+
+A revised promise is a new row; the old one stays as it was sent. A first response by a person
+answers the open promise; the tick loop breaks it when its instant has passed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+
+from daemon.core.sla import Promise
+from daemon.store.schema import PROMISE
+
+
+def make(tx: Connection, ticket_id: int, promise: Promise, *, now: datetime) -> int:
+    """A promise on the ticket; one that is open becomes revised. Returns its sequence, from 1."""
+    last = tx.execute(_LAST, {"ticket_id": ticket_id}).scalar() or 0
+    if last:
+        tx.execute(_REVISE, {"b_ticket_id": ticket_id})
+    tx.execute(
+        insert(PROMISE),
+        {
+            "ticket_id": ticket_id,
+            "sequence": last + 1,
+            "due_at": promise.due_at,
+            "zone": promise.zone,
+            "calendar": promise.calendar,
+            "target_s": int(promise.target.total_seconds()),
+            "hours": str(promise.hours),
+            "holiday": promise.holiday,
+            "said": "",
+            "made_at": now,
+            "state": "open",
+        },
+    )
+    return int(last) + 1
+
+
+def say(tx: Connection, ticket_id: int, *, due_at: datetime, said: str, notice_id: int) -> None:
+    """The notice that says the promise of this instant was queued, in these words."""
+    tx.execute(_SAY, {"b_ticket_id": ticket_id, "b_due_at": due_at, "b_said": said, "b_notice_id": notice_id})
+
+
+def answer(tx: Connection, ticket_id: int, *, now: datetime) -> None:
+    """A person answered: the open promise is kept, or broken when its instant has passed."""
+    tx.execute(_ANSWER, {"b_ticket_id": ticket_id, "b_now": now})
+
+
+def break_open(tx: Connection, ticket_id: int, *, now: datetime) -> None:
+    """The instant has passed without an answer."""
+    tx.execute(_BREAK, {"b_ticket_id": ticket_id, "b_now": now})
+
+
+_TICKET = PROMISE.c.ticket_id == bindparam("b_ticket_id")
+_OPEN = PROMISE.c.state == "open"
+_LAST = select(func.max(PROMISE.c.sequence)).where(PROMISE.c.ticket_id == bindparam("ticket_id"))
+_REVISE = update(PROMISE).where(_TICKET, _OPEN).values(state="revised")
+_SAY = (
+    update(PROMISE)
+    .where(_TICKET, PROMISE.c.due_at == bindparam("b_due_at"), PROMISE.c.said == "")
+    .values(said=bindparam("b_said"), notice_id=bindparam("b_notice_id"))
+)
+_NOW = bindparam("b_now", type_=PROMISE.c.due_at.type)
+_ANSWER = (
+    update(PROMISE)
+    .where(_TICKET, PROMISE.c.state.in_(("open", "broken")), PROMISE.c.answered_at.is_(None))
+    .values(
+        state=case((PROMISE.c.state == "broken", "broken"), (PROMISE.c.due_at < _NOW, "broken"), else_="kept"),
+        answered_at=_NOW,
+    )
+)
+_BREAK = update(PROMISE).where(_TICKET, _OPEN, PROMISE.c.due_at <= _NOW).values(state="broken")

@@ -1,0 +1,71 @@
+"""Threads: which ticket a Message-ID or a fingerprint belongs to.
+
+Remembers the ids of mails on a ticket, the ancestors they name (a reply may share an ancestor
+that we never saw) and our own. What a stranger can plant here is a hint at most: `match_thread`
+lets in participants only. Lookups are bounded and prefer ids of mails that we have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, insert, select, text
+
+from daemon.store.columns import key
+from daemon.store.rows import insert_absent
+from daemon.store.schema import FINGERPRINT, MESSAGE_REF, TICKET
+
+MAIL, ANCESTOR, OWN = "mail", "ancestor", "own"
+_FOUND = 100  # a planted ancestor may name thousands of tickets
+_REMEMBERED = 50
+
+
+def remember(tx: Connection, ticket_id: int, message_ids: Sequence[str], *, origin: str) -> None:
+    """These Message-IDs belong to the ticket."""
+    rows = [
+        {"message_id": message_id, "ticket_id": ticket_id, "origin": origin}
+        for message_id in dict.fromkeys(message_ids[-_REMEMBERED:])
+        if message_id
+    ]
+    insert_absent(tx, MESSAGE_REF, rows)
+
+
+def tickets_of(tx: Connection, message_ids: Collection[str], *, desk: str) -> tuple[tuple[str, int], ...]:
+    """(Message-ID as asked, ticket id) of the tickets of this desk, mails that we have before ancestors."""
+    asked = {key(message_id): message_id for message_id in message_ids if message_id}
+    if not asked:
+        return ()
+    rows = tx.execute(_TICKETS_OF, {"ids": list(asked), "desk": desk})
+    return tuple((asked[row.message_id], row.ticket_id) for row in rows if row.message_id in asked)
+
+
+def imprint(tx: Connection, ticket_id: int, fingerprint: str, *, desk: str, now: datetime) -> None:
+    """A mail with this fingerprint is on the ticket."""
+    if fingerprint:
+        tx.execute(insert(FINGERPRINT), {"hash": fingerprint, "desk": desk, "ticket_id": ticket_id, "at": now})
+
+
+def repeats(
+    tx: Connection, fingerprint: str, *, window: timedelta, now: datetime, limit: int = 20
+) -> tuple[tuple[str, int], ...]:
+    """(desk, ticket id) of mails with this fingerprint within the window, newest first."""
+    if not fingerprint:
+        return ()
+    rows = tx.execute(_REPEATS, {"hash": fingerprint, "since": now - window, "count": limit})
+    return tuple((row.desk, row.ticket_id) for row in rows)
+
+
+_TICKETS_OF = (
+    select(MESSAGE_REF.c.message_id, MESSAGE_REF.c.ticket_id)
+    .join(TICKET, TICKET.c.id == MESSAGE_REF.c.ticket_id)
+    .where(MESSAGE_REF.c.message_id.in_(bindparam("ids", expanding=True)), TICKET.c.desk == bindparam("desk"))
+    .order_by(text("CASE origin WHEN 'ancestor' THEN 1 ELSE 0 END"), MESSAGE_REF.c.ticket_id.desc())
+    .limit(_FOUND)
+)
+_REPEATS = (
+    select(FINGERPRINT.c.desk, FINGERPRINT.c.ticket_id)
+    .where(FINGERPRINT.c.hash == bindparam("hash"), FINGERPRINT.c.at >= bindparam("since"))
+    .order_by(FINGERPRINT.c.at.desc())
+    .limit(bindparam("count"))
+)

@@ -1,0 +1,231 @@
+"""Tickets: rows, their entries and the people who take part. Changed only by `apply`.
+
+The number people quote is the row's id (from 1001) behind the desk's prefix, so a quoted
+number is looked up by primary key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from daemon.core.address import Address
+from daemon.core.decision import EntryKind, Opening
+from daemon.core.ticket import Kind, Priority, Status, Ticket, TicketId
+from daemon.store.engine import is_sqlite
+from daemon.store.envelopes import address_of
+from daemon.store.rows import insert_absent, new_ids
+from daemon.store.schema import ENTRY, PARTICIPANT, TICKET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One mail on a ticket, as people see it: new text only. `author` is an `Address.key` or ""."""
+
+    inbound_id: int
+    kind: EntryKind
+    author: str
+    author_name: str
+    subject: str
+    text: str
+    at: datetime
+
+
+def open_ticket(tx: Connection, opening: Opening, *, prefix: str, thread_root: str, now: datetime) -> Ticket:
+    """Insert the ticket with its requester as first participant; returns it as stored."""
+    ticket_id = TicketId(new_ids(tx, TICKET)[0])
+    requester = opening.requester
+    ticket = Ticket(
+        id=ticket_id,
+        reference=f"{prefix}-{ticket_id}",
+        desk=opening.desk,
+        requester=requester,
+        requester_name=opening.requester_name,
+        subject=opening.subject,
+        category=opening.category,
+        tier=opening.tier,
+        kind=opening.kind,
+        priority=opening.priority,
+        status=Status.NEW,
+        language=opening.language,
+        opened_at=now,
+        promised_at=None if opening.promise is None else opening.promise.due_at,
+        thread_root=thread_root,
+    )
+    tx.execute(_INSERT, _row(ticket, opening, now))
+    if requester is not None:
+        add_participant(tx, ticket_id, requester, role="requester", now=now)
+    return ticket
+
+
+def get(tx: Connection, ticket_id: int) -> Ticket | None:
+    """The ticket, or None."""
+    return next(iter(get_many(tx, [ticket_id])), None)
+
+
+def get_many(tx: Connection, ticket_ids: Collection[int]) -> tuple[Ticket, ...]:
+    """Those of the tickets that exist, by id."""
+    return tuple(load(row) for row in rows_of(tx, ticket_ids))
+
+
+def rows_of(tx: Connection, ticket_ids: Collection[int]) -> tuple[Row[Any], ...]:
+    """The stored rows (with `merged_into`), by id."""
+    return tuple(tx.execute(_GET, {"ids": sorted(ticket_ids)})) if ticket_ids else ()
+
+
+def append(tx: Connection, ticket_id: int, entry: Entry) -> None:
+    """Put a mail on the ticket; the same mail a second time changes nothing."""
+    added = insert_absent(
+        tx,
+        ENTRY,
+        [
+            {
+                "ticket_id": ticket_id,
+                "inbound_id": entry.inbound_id,
+                "kind": str(entry.kind),
+                "author": entry.author,
+                "author_name": entry.author_name,
+                "subject": entry.subject,
+                "text": entry.text,
+                "at": entry.at,
+            }
+        ],
+    )
+    if added and entry.kind is not EntryKind.REQUEST:
+        tx.execute(_TOUCH, {"b_id": ticket_id, "b_now": entry.at})
+
+
+def entries(tx: Connection, ticket_id: int, *, limit: int = 500) -> tuple[Entry, ...]:
+    """The first `limit` entries in order."""
+    return tuple(
+        Entry(
+            inbound_id=row.inbound_id,
+            kind=EntryKind(row.kind),
+            author=row.author,
+            author_name=row.author_name,
+            subject=row.subject,
+            text=row.text,
+            at=row.at,
+        )
+        for row in tx.execute(_ENTRIES, {"ticket_id": ticket_id, "count": limit})
+    )
+
+
+def add_participant(tx: Connection, ticket_id: int, address: Address, *, role: str, now: datetime) -> None:
+    """Let `address` take part; one who takes part already keeps the first role."""
+    insert_absent(tx, PARTICIPANT, [{"ticket_id": ticket_id, "address": address.key, "role": role, "since": now}])
+
+
+def participants(tx: Connection, ticket_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """Ticket id → `Address.key` of all who take part."""
+    found: dict[int, set[str]] = {ticket_id: set() for ticket_id in ticket_ids}
+    if ticket_ids:
+        for row in tx.execute(_PARTICIPANTS, {"ids": sorted(ticket_ids)}):
+            found[row.ticket_id].add(row.address)
+    return {ticket_id: frozenset(addresses) for ticket_id, addresses in found.items()}
+
+
+def set_status(tx: Connection, ticket_id: int, status: Status, *, now: datetime) -> None:
+    """The ticket stands here now; `decide` has looked up the transition."""
+    tx.execute(_STATUS, {"b_id": ticket_id, "b_status": str(status), "b_now": now})
+
+
+def set_promised(tx: Connection, ticket_id: int, due_at: datetime) -> None:
+    """The instant by which a person will answer."""
+    tx.execute(_PROMISED, {"b_id": ticket_id, "b_due_at": due_at})
+
+
+def set_first_response(tx: Connection, ticket_id: int, *, now: datetime) -> None:
+    """A person has answered; only the first answer counts."""
+    tx.execute(_FIRST_RESPONSE, {"b_id": ticket_id, "b_now": now})
+
+
+def last_language(tx: Connection, address: Address) -> str:
+    """The language of the address' newest ticket, "" when it has none."""
+    return str(tx.execute(_LAST_LANGUAGE, {"key": address.key}).scalar() or "")
+
+
+def lock(tx: Connection, ticket_id: int) -> None:
+    """Nobody else changes this ticket until the commit (PostgreSQL; SQLite has one writer)."""
+    if not is_sqlite(tx):
+        tx.execute(_LOCK, {"id": ticket_id})
+
+
+def load(row: Row[Any]) -> Ticket:
+    """The value of a stored row."""
+    return Ticket(
+        id=TicketId(row.id),
+        reference=row.reference,
+        desk=row.desk,
+        requester=address_of(row.requester),
+        requester_name=row.requester_name,
+        subject=row.subject,
+        category=row.category,
+        tier=row.tier,
+        kind=Kind(row.kind),
+        priority=Priority(row.priority),
+        status=Status(row.status),
+        language=row.language,
+        opened_at=row.opened_at,
+        promised_at=row.promised_at,
+        thread_root=row.thread_root,
+    )
+
+
+def _row(ticket: Ticket, opening: Opening, now: datetime) -> dict[str, Any]:
+    requester = ticket.requester
+    return {
+        "id": ticket.id,
+        "reference": ticket.reference,
+        "desk": ticket.desk,
+        "requester": None if requester is None else str(requester),
+        "requester_key": "" if requester is None else requester.key,
+        "requester_name": ticket.requester_name,
+        "subject": ticket.subject,
+        "category": ticket.category,
+        "tier": ticket.tier,
+        "kind": str(ticket.kind),
+        "priority": str(ticket.priority),
+        "team": opening.team,
+        "status": str(ticket.status),
+        "language": ticket.language,
+        "confidence": opening.confidence,
+        "model_id": opening.model_id,
+        "suggested": opening.suggested,
+        "link_hint": opening.link_hint,
+        "thread_root": ticket.thread_root,
+        "opened_at": now,
+        "changed_at": now,
+        "promised_at": ticket.promised_at,
+    }
+
+
+_THIS = TICKET.c.id == bindparam("b_id")
+_INSERT = insert(TICKET)
+_GET = select(TICKET).where(TICKET.c.id.in_(bindparam("ids", expanding=True))).order_by(TICKET.c.id)
+_TOUCH = update(TICKET).where(_THIS).values(changed_at=bindparam("b_now"))
+_STATUS = update(TICKET).where(_THIS).values(status=bindparam("b_status"), changed_at=bindparam("b_now"))
+_PROMISED = update(TICKET).where(_THIS).values(promised_at=bindparam("b_due_at"))
+_FIRST_RESPONSE = (
+    update(TICKET)
+    .where(_THIS)
+    .values(
+        first_response_at=func.coalesce(
+            TICKET.c.first_response_at, bindparam("b_now", type_=TICKET.c.first_response_at.type)
+        )
+    )
+)
+_LAST_LANGUAGE = (
+    select(TICKET.c.language).where(TICKET.c.requester_key == bindparam("key")).order_by(TICKET.c.id.desc()).limit(1)
+)
+_LOCK = select(TICKET.c.id).where(TICKET.c.id == bindparam("id")).with_for_update()
+_ENTRIES = (
+    select(ENTRY).where(ENTRY.c.ticket_id == bindparam("ticket_id")).order_by(ENTRY.c.id).limit(bindparam("count"))
+)
+_PARTICIPANTS = select(PARTICIPANT.c.ticket_id, PARTICIPANT.c.address).where(
+    PARTICIPANT.c.ticket_id.in_(bindparam("ids", expanding=True))
+)
