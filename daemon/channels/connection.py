@@ -41,6 +41,8 @@ class House:
     handover: Handover
     admit: Admit
     verify: Verify | None
+    require_tls: bool
+    require_login: bool
     tls: Callable[[], ssl.SSLContext | None]
     sessions: set[Connection] = field(default_factory=set)
 

@@ -41,6 +41,8 @@ _CANNOT_VERIFY = Door(code=252, enhanced="2.5.2", text="send some mail, we will 
 _NO_TLS = Door(code=454, enhanced="4.7.0", text="TLS not available")
 _TLS_READY = Door(code=220, enhanced="2.0.0", text="ready to start TLS")
 _NEED_TLS = Door(code=538, enhanced="5.7.11", text="encryption required")
+_TLS_FIRST = Door(code=530, enhanced="5.7.0", text="must issue a STARTTLS command first")
+_LOGIN_FIRST = Door(code=530, enhanced="5.7.0", text="authentication required")
 _BAD_LOGIN = Door(code=535, enhanced="5.7.8", text="wrong credentials")
 _BAD_MECHANISM = Door(code=504, enhanced="5.5.4", text="mechanism not available")
 _LOGIN_OK = Door(code=235, enhanced="2.7.0", text="authenticated")
@@ -221,6 +223,9 @@ class Session(Connection):
     async def smtp_MAIL(self, argument: str) -> None:
         if not self._helo or self._transaction.open:
             await self._say(BAD_ORDER)
+            return
+        if (self._house.require_tls and not self._secure) or (self._house.require_login and not self._user):
+            await self._say(_TLS_FIRST if not self._secure else _LOGIN_FIRST)
             return
         sender = transaction.read_mail(argument, limit_bytes=self._limits.size_bytes)
         if isinstance(sender, Sender):

@@ -44,6 +44,8 @@ class Doorway:
     certificate: Path | None = None
     key: Path | None = None  # None: in the certificate's file
     implicit_tls: bool = False  # TLS from the first byte (port 465)
+    require_tls: bool = False  # no MAIL before STARTTLS
+    require_login: bool = False  # no MAIL before AUTH
 
 
 class Listener:
@@ -63,6 +65,8 @@ class Listener:
             handover=Handover(receive, store_s=limits.store_s),
             admit=admit,
             verify=verify,
+            require_tls=doorway.require_tls,
+            require_login=doorway.require_login,
             tls=lambda: self._context,
         )
         self._servers: list[asyncio.Server] = []

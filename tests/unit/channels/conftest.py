@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.channels.door import Admission, Admitted
+from daemon.channels.door import Admission, Admitted, Verify
 from daemon.channels.gate import Limits
 from daemon.channels.smtp import Doorway, Listener, bind_tcp
 from daemon.core.address import Address
@@ -127,13 +128,11 @@ async def open_desk() -> AsyncIterator[OpenDesk]:
     """Start listeners; all are drained at the end."""
     desks: list[Desk] = []
 
-    async def start(
-        *, lmtp: bool = False, limits: Limits | None = None, certificate: Path | None = None, **more: object
-    ) -> Desk:
+    async def start(*, limits: Limits | None = None, verify: Verify | None = None, **more: Any) -> Desk:
         limits = limits or Limits(drain_s=2.0)
         store = Store()
-        doorway = Doorway(host="desk.example.com", lmtp=lmtp, limits=limits, certificate=certificate)
-        listener = Listener(doorway, receive=store.receive, admit=admit, **more)  # type: ignore[arg-type]
+        doorway = Doorway(host="desk.example.com", limits=limits, **more)
+        listener = Listener(doorway, receive=store.receive, admit=admit, verify=verify)
         sock = bind_tcp("127.0.0.1", 0)
         port = sock.getsockname()[1]
         await listener.serve(sock)
@@ -155,21 +154,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_certificate(path: Path, name: str = "desk.example.com") -> Path:
     key = path.with_suffix(".key")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        + [
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            f"subjectAltName=DNS:{name},IP:127.0.0.1",
-            "-keyout",
-            str(key),
-            "-out",
-            str(path),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*command, *subject, "-keyout", str(key), "-out", str(path)], check=True, capture_output=True)
     path.write_bytes(path.read_bytes() + key.read_bytes())
     return path
 

@@ -17,7 +17,7 @@ from daemon.core.address import Address
 from daemon.core.envelope import Channel
 from daemon.errors import Misconfigured, StorageFull, Unavailable
 
-from .conftest import OpenDesk, make_certificate, trusting
+from .conftest import OpenDesk, Wire, make_certificate, trusting
 
 MAIL = b"Subject: help\r\n\r\nprinter\r\n"
 
@@ -416,22 +416,29 @@ async def test_the_flood_hears_421_before_anything_is_built(open_desk: OpenDesk)
     assert (await (await desk.call()).rest()).startswith(b"421 4.7.0")
 
 
-@pytest.mark.parametrize("stage", ["silent", "drip", "data"])
-async def test_slow_peers_lose_their_place(open_desk: OpenDesk, stage: str) -> None:
-    """Neither silence nor one byte now and then holds a session (slowloris)."""
+@pytest.mark.parametrize("in_data", [False, True])
+async def test_silent_peers_lose_their_place(open_desk: OpenDesk, in_data: bool) -> None:
+    """Silence does not hold a session, before and inside DATA."""
     desk = await open_desk(limits=Limits(idle_s=0.4, drain_s=1.0))
     wire = await desk.call()
-    if stage == "data":
+    if in_data:
         await wire.start()
         await wire.say(b"half")
-    elif stage == "drip":
-        with contextlib.suppress(ConnectionError):
-            for byte in (b"E", b"H", b"L", b"O", b" ", b"x", b"x", b"x"):
-                await wire.say(byte)
-                await asyncio.sleep(0.1)
 
     assert b"421 4.4.2" in await wire.rest()
     await _until(lambda: desk.listener.sessions == 0)
+
+
+async def test_a_command_in_drops_is_silence(open_desk: OpenDesk) -> None:
+    """One byte now and then does not hold a session either (slowloris)."""
+    desk = await open_desk(limits=Limits(idle_s=0.4, drain_s=1.0))
+    wire = await desk.call()
+    for _ in range(20):
+        with contextlib.suppress(ConnectionError):
+            await wire.say(b"x")
+        await asyncio.sleep(0.1)
+
+    assert desk.listener.sessions == 0
 
 
 async def test_data_has_a_whole_time(open_desk: OpenDesk) -> None:
@@ -656,5 +663,32 @@ def _vanish(writer: asyncio.StreamWriter, how: str) -> None:
 
 async def _until(condition, seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
+
+
+async def test_tls_and_login_can_be_required(open_desk: OpenDesk, certificate: Path) -> None:
+    """No MAIL before STARTTLS and AUTH where the doorway wants them."""
+    desk = await open_desk(certificate=certificate, verify=_verify, require_tls=True, require_login=True)
+    wire = await desk.call()
+    await wire.reply()
+    await wire.ask("EHLO x")
+    assert (await wire.ask("MAIL FROM:<>")) == "530 5.7.0 must issue a STARTTLS command first"
+    await _upgrade(wire)
+    await wire.ask("EHLO x")
+    assert (await wire.ask("MAIL FROM:<>")) == "530 5.7.0 authentication required"
+    await wire.ask("AUTH PLAIN " + _b64("\0ann\0pä ss"))
+    assert (await wire.ask("MAIL FROM:<>")).startswith("250")
+
+
+async def test_tls_from_the_first_byte(open_desk: OpenDesk, certificate: Path) -> None:
+    """The submissions port (465): TLS before the greeting."""
+    desk = await open_desk(certificate=certificate, implicit_tls=True)
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.port, ssl=trusting())
+    wire = Wire(reader, writer)
+    await wire.start()
+    await wire.say(MAIL + b".\r\n")
+
+    assert (await wire.reply()).startswith("250")
+    assert desk.store.taken[0][0].tls
+    writer.close()
