@@ -11,17 +11,13 @@ import errno
 
 from sqlalchemy import exc
 
-from daemon.errors import FirstlineError, Misconfigured, Unavailable
+from daemon.errors import FirstlineError, Misconfigured, StorageFull, Unavailable
 
 # PostgreSQL's SQLSTATE classes: 53100 disk full, 53 insufficient resources, 57P operator intervention.
 _PG_DISK_FULL = "53100"
 _PG_LOGIN = ("28", "3D")  # invalid authorization, no such database
 # Only a live connection is worth a rollback to a savepoint; these mean it is gone (class 08, 57P01-57P03).
 _PG_GONE = ("08", "57P01", "57P02", "57P03")
-
-
-class StorageFull(Unavailable):
-    """No room for another row: 452 4.3.1 at the door until an operator frees some."""
 
 
 class LeaseLost(FirstlineError):

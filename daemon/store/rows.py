@@ -29,14 +29,18 @@ def new_ids(tx: Connection, table: Table, count: int = 1) -> Sequence[int]:
 
 
 def insert_absent(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert those of `rows` that break no uniqueness rule. Returns the number inserted when there is one row."""
+    """Insert those of `rows` that break no uniqueness rule. For a single row: 1 when it was inserted, else 0."""
     if not rows:
         return 0
-    return tx.execute(_absent(table, tx.dialect.name), list(rows)).rowcount
+    # One row goes as a single statement: the row count of an executemany is not to be relied on.
+    return tx.execute(_absent(table, tx.dialect.name), list(rows) if len(rows) > 1 else rows[0]).rowcount
 
 
 @cache
 def _absent(table: Table, dialect: str) -> Insert:
     if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
+        made: Insert = sqlite.insert(table).on_conflict_do_nothing()
+    else:
+        made = postgresql.insert(table).on_conflict_do_nothing()
+    # SQLAlchemy forgets an INSERT's row count unless told to keep it: on PostgreSQL it would be -1.
+    return made.inline().execution_options(preserve_rowcount=True)
