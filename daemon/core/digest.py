@@ -10,15 +10,12 @@ other, because two equal texts from a scanner or a form may be two real requests
 from __future__ import annotations
 
 import hashlib
-import re
 
-from daemon.core.clean import clean_line
 from daemon.core.fields import read_block
+from daemon.core.identifier import first_id
 
 _SCAN_BYTES = 256 * 1024  # mail-rules §7: header block
 _SCAN_FIELDS = 1_000
-_ID_CHARS = 500
-_ID = re.compile(rb"<([^<>]{1,900})>")
 _WRITTEN = ("from", "to", "cc", "subject", "date", "content-type")
 _TAIL = b" \t\r\n"
 
@@ -37,7 +34,7 @@ def canonical_digest(raw: bytes) -> tuple[str, str]:
             written[field.name].append(b" ".join(field.value.split()))
             dated = dated or field.name == "date"
         elif field.name == "message-id" and not message_id:
-            message_id = _message_id(field.unfolded)
+            message_id = first_id(field.unfolded)
     for name, values in written.items():
         for value in values:
             hasher.update(name.encode("ascii") + b":" + value + b"\n")
@@ -47,13 +44,6 @@ def canonical_digest(raw: bytes) -> tuple[str, str]:
     if not message_id and dated:
         message_id = f"<{digest[:32]}@no-message-id.invalid>"
     return message_id, digest
-
-
-def _message_id(value: bytes) -> str:
-    match = _ID.search(value[: 2 * _ID_CHARS])
-    inner = match[1] if match else value[:_ID_CHARS].strip(b"<> \t")
-    text = clean_line(inner.decode("utf-8", "replace"), _ID_CHARS).replace(" ", "")
-    return f"<{text}>" if text else ""
 
 
 def _hash_body(hasher: hashlib._Hash, raw: bytes, start: int) -> None:
