@@ -13,12 +13,12 @@ from enum import StrEnum
 
 from daemon.core.address import parse_path
 from daemon.core.autoreply import answered_subject, auto_submitted, automatic_mark, suppresses_all, vacation_note
-from daemon.core.bounce import abuse_report, challenge, delivery_report, disposition_report, suspected_report
 from daemon.core.case import Case, bare
 from daemon.core.envelope import Envelope
 from daemon.core.match import Clues
 from daemon.core.message import Message
 from daemon.core.policy import Policy
+from daemon.core.returned import abuse_report, challenge, delivery_report, disposition_report, suspected_report
 from daemon.core.senders import is_unanswerable
 from daemon.core.spam import marked_as_spam
 from daemon.core.trust import Trust

@@ -2,7 +2,7 @@
 
 Only words, folded (lower case, accents off), and how to look for them. A phrase proves
 nothing alone: people report returned mail and broken out-of-office replies to help desks.
-`bounce` and `autoreply` weigh it with other evidence.
+`returned` and `autoreply` weigh it with other evidence.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ poissa|poza biurem|nieobecny|nieobecnosc|mimo kancelar|отсутствие на
 부재중
 """
 _IS_ABSENT = re.compile(
-    r"\b(?:is|am|i'm) (?:currently )?(?:out of (?:the )?office|on vacation|on leave|away)\b"
-    r"|ist (?:nicht im buro|abwesend|ausser haus)|est absente?\b|esta (?:ausente|fuera)|is afwezig"
-    r"|e (?:assente|fuori ufficio)"
+    r"(?:\[[^\[\]]{1,40}\] ?)?(?!(?:re|aw|fw|fwd|wg|sv|tr|rv|antw) ?[::])[^:]{1,100}"
+    r"(?: (?:is|am)|'m) (?:currently )?(?:out of (?:the )?office|on vacation|on leave)"
+    r"\W{0,3}(?:\(.{0,80}|(?:until|till|from|and|between) .{0,80})?"
 )
 
 
@@ -135,5 +135,5 @@ def answered_words(subject: str) -> str:
 def absent_words(subject: str) -> str:
     """The words of a subject that say that its writer is away, or ""."""
     folded = fold(subject)
-    match = _prefix(_ABSENT).match(folded) or _IS_ABSENT.search(folded)
+    match = _prefix(_ABSENT).match(folded) or _IS_ABSENT.fullmatch(folded)
     return match[0].strip() if match else ""
