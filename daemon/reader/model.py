@@ -15,7 +15,10 @@ from daemon.errors import Misconfigured
 
 
 def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
-    """The classifier for `model` ("starter", "none", a directory, or `module:attribute`) and a note ("" when all is well)."""
+    """The classifier for `model` and a note ("" when all is well).
+
+    `model` is "starter", "none", a directory, or `module:attribute` of one's own.
+    """
     if model == "none":
         return _rules(policy), ""
     if ":" in model and not Path(model).exists():
@@ -30,13 +33,14 @@ def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
 
 
 def _rules(policy: Policy) -> Classifier:
-    from classifier.rules import KeywordRules  # noqa: PLC0415 - see above
+    from classifier import rules  # noqa: PLC0415 - see above
+    from classifier.catalogue import Catalogue, Category  # noqa: PLC0415 - see above
 
-    return KeywordRules(
-        keywords={category.name: category.keywords for category in policy.categories},
-        tiers={category.name: category.tier for category in policy.categories},
-        kinds={category.name: category.kind.value for category in policy.categories},
+    categories = tuple(
+        Category(id=each.name, keywords=each.keywords, tiers=each.tiers, default_tier=each.tier)
+        for each in policy.categories
     )
+    return rules.default(Catalogue(categories=categories))
 
 
 def _object(name: str) -> Classifier:

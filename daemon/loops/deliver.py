@@ -1,0 +1,168 @@
+"""The deliver loop (T3): claim outgoing mail, submit it, record the peer's words.
+
+Every try sends the same bytes with the same Message-ID. A reply that never came after the final
+dot is an unknown outcome (RFC 1047): it is tried again, so a relay that took it sees the same
+identifier twice; after three of those a person must look. Back-off is in the row: it survives a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, assert_never
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon import crash
+from daemon.channels.submission import Accepted, Deferred, Refused, SenderRefused, Step, Submission, Unknown
+from daemon.core.address import parse_path
+from daemon.core.credit import canonical
+from daemon.core.decision import Hold
+from daemon.core.notice import NoticeKind
+from daemon.errors import Unavailable
+from daemon.loops.wake import Wake
+from daemon.store import holds, outbox
+from daemon.store.committer import Committer
+from daemon.store.faults import LeaseLost
+from daemon.store.outbox import Outgoing
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=30)  # longer than a batch can take: 10 min after the dot, four connections, 16 mails
+BATCH = 16
+POLL_S = 1.0
+UNCERTAIN_LIMIT = 3
+_FAILED_WAIT_S = 5.0
+_JITTER = 0.2
+
+
+class Submitter(Protocol):
+    """What sends: the relay, or a sink of a demo. `mail_from` None is `<>`; never raises for what a network does."""
+
+    async def submit(self, mail_from: str | None, recipient: str, raw: bytes) -> Submission: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """How to try: the waits between tries (the last one repeats), the first envelope sender, the hold after a refusal."""
+
+    retry: tuple[timedelta, ...]
+    null_reverse_path: bool = True
+    hold: timedelta = timedelta(days=60)
+
+    def wait(self, attempts: int) -> timedelta:
+        """After `attempts` tries (≥ 1), with jitter so that a recovered relay is not hit by all at once."""
+        step = self.retry[min(max(attempts, 1), len(self.retry)) - 1]
+        return step * (1 + random.uniform(-_JITTER, _JITTER))  # noqa: S311 - spreads load, guards nothing
+
+
+class DeliverLoop:
+    """Claims and submits until the stop."""
+
+    def __init__(self, committer: Committer, submitter: Submitter, sending: Sending, wake: Wake, *, owner: str) -> None:
+        self._committer = committer
+        self._submitter = submitter
+        self._sending = sending
+        self._wake = wake
+        self._owner = owner
+        self._null_refused = not sending.null_reverse_path
+        self.sent = 0
+
+    async def run(self) -> None:
+        """Until the stop; what is under way then gets its answer or is given back."""
+        while not self._wake.stopping:
+            try:
+                idle = not await self.once()
+            except Exception as error:  # a loop edge: rows stay claimed until their lease ends
+                if isinstance(error, Unavailable):
+                    log.warning("deliver.failed", why=str(error), next=f"again in {_FAILED_WAIT_S} s")
+                else:
+                    log.exception("deliver.failed", next=f"again in {_FAILED_WAIT_S} s")
+                await self._wake.wait(_FAILED_WAIT_S)
+                continue
+            if idle:
+                await self._wake.wait(POLL_S)
+        await self._submitter.close()
+
+    async def once(self) -> int:
+        """Submit one batch; how many mails it had."""
+        now = datetime.now(UTC)
+        batch = await self._committer.run(
+            lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH)
+        )
+        if batch:
+            crash.point("outbox_claimed")
+            await asyncio.gather(*(self._one(mail) for mail in batch))
+        return len(batch)
+
+    async def _one(self, mail: Outgoing) -> None:
+        if mail.uncertain > UNCERTAIN_LIMIT:
+            outcome: Submission = Unknown(reply="the relay's answer was lost too often: a person must look")
+        else:
+            outcome = await self._submit(mail)
+            crash.point("after_relay_final")
+        now = datetime.now(UTC)
+        try:
+            await self._committer.run(lambda tx: self._record(tx, mail, outcome, now))
+        except LeaseLost:
+            log.info("notice.lease_lost", outbox=mail.outbox_id, next="another worker has it")
+            return
+        crash.point("after_mark")
+        if isinstance(outcome, Accepted):
+            self.sent += 1
+        log.log(
+            20 if isinstance(outcome, Accepted) else 30,
+            "notice.sent" if isinstance(outcome, Accepted) else "notice.not_sent",
+            outbox=mail.outbox_id,
+            ticket=mail.ticket_id,
+            message_id=mail.message_id,
+            kind=mail.kind,
+            attempts=mail.attempts,
+            outcome=type(outcome).__name__.lower(),
+            reply=outcome.reply[:200],
+        )
+
+    async def _submit(self, mail: Outgoing) -> Submission:
+        by_name = self._null_refused or mail.kind == NoticeKind.REPLY
+        outcome = await self._submitter.submit(mail.mail_from if by_name else None, mail.recipient, mail.content)
+        if not isinstance(outcome, SenderRefused):
+            return outcome
+        # This smarthost wants an envelope sender (mail-rules §4): the signed address that only stores.
+        log.warning("relay.null_sender_refused", reply=outcome.reply, next="signed bounce address from now on")
+        self._null_refused = True
+        return await self._submitter.submit(mail.mail_from, mail.recipient, mail.content)
+
+    def _record(self, tx: Connection, mail: Outgoing, outcome: Submission, now: datetime) -> None:
+        match outcome:
+            case Accepted():
+                outbox.record_accepted(tx, mail, reply=outcome.reply, now=now)
+            case Refused():
+                outbox.record_refused(tx, mail, reply=outcome.reply, now=now)
+                self._hold(tx, mail, outcome, now)
+            case Unknown() if mail.uncertain > UNCERTAIN_LIMIT:
+                outbox.record_expired(tx, mail, reply=outcome.reply, now=now)
+            case Deferred() | Unknown() | SenderRefused():
+                self._again(tx, mail, outcome, now)
+            case _:
+                assert_never(outcome)
+
+    def _again(
+        self, tx: Connection, mail: Outgoing, outcome: Deferred | Unknown | SenderRefused, now: datetime
+    ) -> None:
+        next_at = now + self._sending.wait(mail.attempts)
+        if next_at >= mail.expires_at:
+            outbox.record_expired(tx, mail, reply=outcome.reply, now=now)
+            return
+        outbox.record_retry(tx, mail, reply=outcome.reply, next_at=next_at, uncertain=isinstance(outcome, Unknown))
+
+    def _hold(self, tx: Connection, mail: Outgoing, outcome: Refused, now: datetime) -> None:
+        """A recipient that the relay refuses for good gets nothing automatic for a while."""
+        address = parse_path(mail.recipient)
+        if outcome.step is Step.RCPT and address is not None:
+            until = now + self._sending.hold
+            holds.place(tx, Hold(address=canonical(address), until=until, reason=outcome.reply[:200]))

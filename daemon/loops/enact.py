@@ -1,0 +1,141 @@
+"""From a decision to rows: apply it, give each notice words and bytes, queue it. One transaction (T2, T4).
+
+The only place where meaning meets durability: called with the caller's transaction, by the settle
+loop for mail and by the tick loop for clocks, so there is one way to change a ticket and one
+way to send a mail. Sends nothing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon.core.compose import Stamp, compose
+from daemon.core.decision import Decision
+from daemon.core.letter import Letter, bare_subject
+from daemon.core.notice import Notice, NoticeKind
+from daemon.core.policy import Desk, Policy
+from daemon.core.reading import Reading
+from daemon.core.ticket import Ticket
+from daemon.core.token import bounce_address, message_id, reply_address
+from daemon.errors import Unavailable
+from daemon.languages import say_instant
+from daemon.render import Renderer
+from daemon.store import apply, inbound, outbox, promises
+
+log = structlog.get_logger(__name__)
+
+ATTACH_LIMIT_BYTES = 10_000_000  # a bigger original stays with us: many team mailboxes refuse more
+_TO_REQUESTER = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})
+
+
+class CreditRaced(Unavailable):
+    """Another node took the last credit between reading and spending (PostgreSQL): decide again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desked:
+    """What giving words to a notice needs: the desk's agreement, the templates, and now (aware UTC)."""
+
+    policy: Policy
+    renderer: Renderer
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enacted:
+    """What was done: the ticket as it stands (None for kept mail) and the outbox ids of the notices."""
+
+    ticket: Ticket | None
+    queued: tuple[int, ...] = ()
+
+
+def enact(
+    tx: Connection,
+    decision: Decision,
+    desked: Desked,
+    *,
+    inbound_id: int | None = None,
+    reading: Reading | None = None,
+) -> Enacted:
+    """Execute `decision` in the caller's transaction; raises CreditRaced when it went stale meanwhile."""
+    applied = apply.apply(tx, decision, policy=desked.policy, now=desked.now, inbound_id=inbound_id, reading=reading)
+    if applied.ticket is None:
+        return Enacted(ticket=None)
+    queued = [
+        outbox_id
+        for notice in decision.notices
+        if (outbox_id := _queue(tx, notice, applied.ticket, desked)) is not None
+    ]
+    return Enacted(ticket=applied.ticket, queued=tuple(queued))
+
+
+def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> int | None:
+    """One notice as an outbox row; None when the team's own credit is spent (the digest tells them then)."""
+    policy = desked.policy
+    desk = policy.desk(ticket.desk)
+    sequence = notice.sequence or outbox.next_sequence(tx, ticket.id, notice.kind)
+    notice = replace(notice, sequence=sequence)
+    original = inbound.raw_of(tx, notice.attach_inbound) if notice.attach_inbound is not None else None
+    letter, content = letter_for(notice, ticket, desk, desked, original=original)
+    if letter.trouble:
+        log.error("notice.template_failed", ticket=ticket.reference, kind=notice.kind, why=letter.trouble)
+    posting = outbox.Posting(
+        kind=notice.kind,
+        ticket_id=ticket.id,
+        sequence=sequence,
+        to=notice.to,
+        message_id=_own_id(notice, ticket, desk, policy),
+        mail_from=str(bounce_address(policy.keyring, desk.address, ticket.id, notice.kind, sequence)),
+        content=content,
+    )
+    queued = outbox.queue(tx, posting, policy, now=desked.now)
+    if queued.outbox_id is None:
+        if notice.kind in _TO_REQUESTER:
+            raise CreditRaced(f"credit ({queued.spent}) was spent meanwhile")
+        log.warning("notice.withheld", ticket=ticket.reference, kind=notice.kind, bound=queued.spent)
+        return None
+    if notice.promise is not None and notice.kind in _TO_REQUESTER:
+        said = say_instant(notice.promise.due_at, notice.promise.zone, letter.language)
+        promises.say(tx, ticket.id, due_at=notice.promise.due_at, said=said, notice_id=queued.outbox_id)
+    return queued.outbox_id
+
+
+def _own_id(notice: Notice, ticket: Ticket, desk: Desk, policy: Policy) -> str:
+    return message_id(policy.keyring, notice.kind, ticket.id, notice.sequence, desk.address.domain)
+
+
+def letter_for(
+    notice: Notice, ticket: Ticket, desk: Desk, desked: Desked, *, original: bytes | None = None
+) -> tuple[Letter, bytes]:
+    """The words and the bytes of a notice. Same notice, ticket and instant: same bytes."""
+    policy, now = desked.policy, desked.now
+    facts = desked.renderer.facts(notice, policy=policy, desk=desk, reference=ticket.reference)
+    letter = desked.renderer.render(notice, facts)
+    stamp = Stamp(
+        kind=notice.kind,
+        desk_title=desk.title,
+        desk=desk.address,
+        to=notice.to,
+        to_name=facts.name,
+        reply_to=reply_address(
+            policy.keyring,
+            desk.address,
+            ticket.id,
+            notice.to,
+            (now + policy.token_life).date(),
+            desk.plus_addressing,
+        ),
+        message_id=_own_id(notice, ticket, desk, policy),
+        date=now,
+        opened_at=ticket.opened_at,
+        in_reply_to=notice.in_reply_to,
+        references=notice.references,
+        topic=bare_subject(notice.subject, ticket.reference) if notice.echo_subject else "",
+        reference=ticket.reference,
+        original=original if original is not None and len(original) <= ATTACH_LIMIT_BYTES else None,
+    )
+    return letter, compose(letter, stamp)

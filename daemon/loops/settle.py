@@ -1,0 +1,229 @@
+"""The settle loop (T2): claim waiting mail, have it read, decide, and write it all in one transaction.
+
+Attempts are counted before work begins. A mail that makes deciding fail is tried again later, then
+settled as unreadable: a ticket for a person, with the original. So poison is never dropped and
+never stops its neighbours. A crash at any point leaves a claim whose lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon import crash
+from daemon.core.decide import decide
+from daemon.core.decision import Decision, Outcome
+from daemon.core.disposition import DISPOSITIONS
+from daemon.core.match import match_thread
+from daemon.core.message import Message
+from daemon.core.reading import Readability, Reading
+from daemon.errors import Unavailable
+from daemon.loops.current import Current
+from daemon.loops.enact import Desked, Enacted, enact
+from daemon.loops.wake import Wake
+from daemon.store import context as contexts
+from daemon.store import evidence, inbound
+from daemon.store.committer import Committer
+from daemon.store.faults import LeaseLost
+from daemon.store.inbound import Claimed, Settlement
+
+log = structlog.get_logger(__name__)
+
+BATCH = 16
+LEASE = timedelta(minutes=5)  # a batch of 16 may cost 16 × 20 s of wall time at the very worst
+POLL_S = 1.0
+READ_ATTEMPTS = 3  # after that many claims without an end, the mail is settled without being read
+LAST_ATTEMPT = 8  # after that many not even a ticket could be made of it: quarantine, visible and alarmed
+_RETRY_S = (1, 5, 30, 120, 600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of one mail, for whoever shows it."""
+
+    inbound_id: int
+    reading: Reading
+    decision: Decision
+    enacted: Enacted
+    duration_s: float
+
+
+def settle_one(tx: Connection, claimed: Claimed, reading: Reading, desked: Desked) -> Settled:
+    """Context → decision → rows → settled, in the caller's transaction. Raises LeaseLost, CreditRaced."""
+    started = time.perf_counter()
+    policy, now = desked.policy, desked.now
+    context = contexts.load(
+        tx, inbound_id=claimed.inbound_id, reading=reading, envelope=claimed.envelope, policy=policy, now=now
+    )
+    decision = decide(claimed.envelope, reading, context, policy, now)
+    enacted = enact(tx, decision, desked, inbound_id=claimed.inbound_id, reading=reading)
+    match = match_thread(
+        reading.clues, context.candidates, reading.message.identity, policy.keyring, trust=reading.trust
+    )
+    settlement = Settlement(
+        outcome=decision.outcome,
+        reason=decision.reason,
+        ack_reason=decision.ack_reason,
+        ticket_id=enacted.ticket.id if enacted.ticket else None,
+        flags=(*decision.flags, *(("digest",) if decision.digest else ())),
+        evidence=evidence.evidence(reading, match),
+    )
+    inbound.settle(tx, inbound_id=claimed.inbound_id, fence=claimed.fence, settlement=settlement, now=now)
+    return Settled(
+        inbound_id=claimed.inbound_id,
+        reading=reading,
+        decision=decision,
+        enacted=enacted,
+        duration_s=time.perf_counter() - started,
+    )
+
+
+class SettleLoop:
+    """Claims and settles until the stop; several may run beside each other."""
+
+    def __init__(self, committer: Committer, current: Current, wake: Wake, outbox_wake: Wake, *, owner: str) -> None:
+        self._committer = committer
+        self._current = current
+        self._wake = wake
+        self._outbox_wake = outbox_wake
+        self._owner = owner
+        self.settled = 0
+        self.failures = 0
+        self._waits = 0
+
+    async def run(self) -> None:
+        """Until the stop. What is claimed when it comes is finished or given back."""
+        while not self._wake.stopping:
+            try:
+                idle = not await self.once()
+            except Exception as error:  # a loop edge: nothing is lost, the leases end
+                self.failures += 1
+                self._waits = min(self._waits + 1, len(_RETRY_S) - 1)
+                _complain(error, "settle.failed", _RETRY_S[self._waits])
+                await self._wake.wait(_RETRY_S[self._waits])
+                continue
+            self._waits = 0
+            if idle:
+                await self._wake.wait(POLL_S)
+
+    async def once(self) -> int:
+        """Settle one batch; how many mails it had."""
+        now = datetime.now(UTC)
+        batch = await self._committer.run(
+            lambda tx: inbound.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH)
+        )
+        if not batch:
+            return 0
+        crash.point("claimed")
+        readable = [claimed for claimed in batch if claimed.attempts <= READ_ATTEMPTS]
+        readings = await self._read(readable)
+        crash.point("mid_read")
+        work = list(zip(readable, readings, strict=True))
+        work += [(claimed, _given_up(claimed)) for claimed in batch if claimed.attempts > READ_ATTEMPTS]
+        await asyncio.gather(*(self._settle(claimed, reading) for claimed, reading in work))
+        return len(batch)
+
+    async def _read(self, batch: Sequence[Claimed]) -> list[Reading]:
+        if not batch:
+            return []
+        try:
+            return await self._current.reader.read([(claimed.envelope, claimed.raw) for claimed in batch])
+        except BaseException:
+            # Stopping, or no worker can be had: that is no fault of these mails, so their attempt is taken back.
+            await asyncio.shield(self._give_back(batch))
+            raise
+
+    async def _give_back(self, batch: Sequence[Claimed]) -> None:
+        until = datetime.now(UTC)
+        await self._committer.run(
+            lambda tx: [
+                inbound.release(tx, inbound_id=each.inbound_id, fence=each.fence, until=until, attempted=False)
+                for each in batch
+            ]
+        )
+
+    async def _settle(self, claimed: Claimed, reading: Reading) -> None:
+        current = self._current
+        desked = Desked(policy=current.policy, renderer=current.renderer, now=datetime.now(UTC))
+        try:
+            settled = await self._committer.run(lambda tx: settle_one(tx, claimed, reading, desked))
+        except LeaseLost:
+            log.info("inbound.lease_lost", inbound=claimed.inbound_id, next="another worker settles it")
+        except Unavailable as error:
+            log.warning("inbound.settle_postponed", inbound=claimed.inbound_id, why=str(error))
+            await self._release(claimed, attempted=False)
+        except Exception:  # a loop edge, one mail wide: its neighbours go on
+            self.failures += 1
+            log.exception("inbound.settle_failed", inbound=claimed.inbound_id, attempts=claimed.attempts)
+            await self._postpone(claimed, reading)
+        else:
+            self.settled += 1
+            _tell(claimed, settled)
+            if settled.enacted.queued:
+                self._outbox_wake.hint()
+
+    async def _release(self, claimed: Claimed, *, attempted: bool) -> None:
+        wait = _RETRY_S[min(claimed.attempts, len(_RETRY_S)) - 1]
+        until = datetime.now(UTC) + timedelta(seconds=wait)
+        await self._committer.run(
+            lambda tx: inbound.release(
+                tx, inbound_id=claimed.inbound_id, fence=claimed.fence, until=until, attempted=attempted
+            )
+        )
+
+    async def _postpone(self, claimed: Claimed, reading: Reading) -> None:
+        if claimed.attempts < LAST_ATTEMPT:
+            await self._release(claimed, attempted=True)
+            return
+        log.critical("inbound.quarantined", inbound=claimed.inbound_id, next="a person must look at the original")
+        settlement = Settlement(
+            outcome=Outcome.QUARANTINE,
+            reason="unreadable",
+            ack_reason="unreadable",
+            flags=("digest", "poison"),
+            evidence=evidence.evidence(reading),
+        )
+        now = datetime.now(UTC)
+        await self._committer.run(
+            lambda tx: inbound.settle(
+                tx, inbound_id=claimed.inbound_id, fence=claimed.fence, settlement=settlement, now=now
+            )
+        )
+
+
+def _given_up(claimed: Claimed) -> Reading:
+    """The reading of a mail that ended the daemon itself, or its workers, again and again."""
+    return Reading(
+        message=Message(message_id=claimed.message_id),
+        readability=Readability.NOT,
+        trouble=f"reading it was given up after {claimed.attempts - 1} attempts",
+    )
+
+
+def _tell(claimed: Claimed, settled: Settled) -> None:
+    decision, ticket = settled.decision, settled.enacted.ticket
+    level = DISPOSITIONS[decision.reason].level if decision.reason in DISPOSITIONS else "info"
+    log.log(
+        {"info": 20, "warning": 30, "error": 40}[level],
+        "inbound.settled",
+        inbound=claimed.inbound_id,
+        message_id=claimed.message_id,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        ticket=ticket.reference if ticket else "",
+        ack=decision.ack_reason or "yes",
+        seconds=round(settled.reading.seconds + settled.duration_s, 4),
+    )
+
+
+def _complain(error: Exception, event: str, wait_s: float) -> None:
+    if isinstance(error, Unavailable):
+        log.warning(event, why=str(error), next=f"again in {wait_s} s")
+    else:
+        log.error(event, exc_info=error, next=f"again in {wait_s} s")
