@@ -20,6 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment as _Environment
 
 from daemon import resources
 from daemon.core.address import Address
+from daemon.core.clean import clean
 from daemon.core.letter import SUBJECT_CHARS, Facts, Letter, addressee, bare_subject, one_line, speakable_name, tagged
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import TRIAGE, Desk, Policy
@@ -235,10 +236,8 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
 
 
 def _readable(text: str) -> str:
-    """A person's words with their line breaks, bounded, without what no reader can see."""
-    cut = text[:WORDS_CHARS]
-    lines = cut.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = "\n".join("".join(char for char in line if char.isprintable() or char in "\t\u200d") for line in lines)
+    """A person's words with their line breaks, bounded; form feeds and the like are gone after `clean`."""
+    kept = clean(text, WORDS_CHARS)
     return kept.strip("\n") + ("\n[…]" if len(text) > WORDS_CHARS else "")
 
 

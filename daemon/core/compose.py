@@ -18,6 +18,7 @@ from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 
 from daemon.core.address import Address
 from daemon.core.letter import Letter, one_line
@@ -27,7 +28,10 @@ REFERENCES_KEPT = 20  # besides the first: enough for every client, and the fiel
 _LINE = 78
 _LINE_LIMIT = 998  # RFC 5322 §2.1.1, without CRLF
 _NAME_CHARS = 100
-_WORD_CHARS = 60  # encoded text in one word: 75 (RFC 2047 §2) minus "=?utf-8?q?" and "?=", rounded down
+_ENCODED_LINE = 76  # RFC 2047 §2, of a line with an encoded word
+_WORD_CHARS = 60  # encoded text in one word: 75 (RFC 2047 §2) minus its frame, rounded down
+_WORD_FRAME = len("=?utf-8?q??=")
+_PLAIN_START = 32  # of a subject with encoded words: room for "Re:" and the tag
 _ID = re.compile(r"<[!-;=?-~]{1,900}>", re.ASCII)
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,256}@[A-Za-z0-9.-]{1,255}|[!-~]{1,256}@\[[A-Za-z0-9.:]{2,64}\]"
@@ -162,7 +166,7 @@ def _mailbox(name: str, address: Address) -> str:
     elif words.isascii() and "=?" not in words:
         phrase = '"' + words.replace("\\", "\\\\").replace('"', '\\"') + '"'
     else:
-        phrase = _encoded_words(words)
+        phrase = _encoded_words(words, len("Reply-To: "))
     return f"{phrase}\r\n <{spec}>" if len(phrase) + len(spec) > 60 else f"{phrase} <{spec}>"
 
 
@@ -197,12 +201,14 @@ def _ancestors(stamp: Stamp) -> tuple[str, ...]:
 def _text(value: str, used: int) -> str:
     """Unstructured text (RFC 5322 §2.2.1), folded; encoded words when it is not plain ASCII or only looks like them."""
     words = one_line(value, _LINE_LIMIT // 2).split(" ")
-    plain = next((i for i, word in enumerate(words) if not _is_plain(word)), len(words))
-    if plain == len(words):
+    if all(map(_is_plain, words)):
         return _folded(words, used)
-    # what is plain at the start stays readable in logs and filters: the tag is there
-    rest = _encoded_words(" ".join(words[plain:]))
-    return f"{_folded(words[:plain], used)}\r\n {rest}" if plain else rest
+    # What is plain at the start stays readable in logs and filters: the tag is there. The first encoded word follows
+    # on the same line: readers built on Python's decode_header lose the space when a fold stands between.
+    plain = ""
+    while _is_plain(words[0]) and len(plain) + len(words[0]) < _PLAIN_START:
+        plain += words.pop(0) + " "
+    return plain + _encoded_words(" ".join(words), used + len(plain))
 
 
 def _is_plain(word: str) -> bool:
@@ -220,17 +226,20 @@ def _folded(words: list[str], used: int) -> str:
     return "\r\n ".join(lines)
 
 
-def _encoded_words(line: str) -> str:
-    """RFC 2047: words of ≤ 75 characters that never cut a character in two; the shorter of Q and B for the whole."""
+@lru_cache(maxsize=256)
+def _encoded_words(line: str, used: int) -> str:
+    """RFC 2047: words of ≤ 75 characters that never cut one of theirs in two; the shorter of Q and B for all of it."""
     data = line.encode("utf-8", "replace")
     plain = sum(byte in _PLAIN_Q or byte == 0x20 for byte in data)
     use_q = plain + 3 * (len(data) - plain) <= len(data) * 4 // 3 + 2
     words, word, size = [], bytearray(), 0
+    limit = min(_WORD_CHARS, _ENCODED_LINE - used - _WORD_FRAME)
     for char in line:
         code = char.encode("utf-8", "replace")
         cost = sum(1 if byte in _PLAIN_Q or byte == 0x20 else 3 for byte in code) if use_q else len(code)
-        if word and size + cost > (_WORD_CHARS if use_q else _WORD_CHARS * 3 // 4):
+        if word and size + cost > (limit if use_q else limit // 4 * 3):
             words.append(bytes(word))
+            limit = _WORD_CHARS
             word, size = bytearray(), 0
         word += code
         size += cost

@@ -9,9 +9,9 @@ carrier for somebody else's message (mail-rules §4); neither grows from turn to
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
+from daemon.core.clean import clean_line
 from daemon.core.notice import Notice, NoticeKind
 
 SUBJECT_CHARS = 80
@@ -62,25 +62,13 @@ class Letter:
 
 
 def one_line(value: str, limit: int) -> str:
-    """`value` as one line of at most `limit` characters; whatever is cut leaves an ellipsis.
-
-    Controls, line and paragraph separators, bidi controls and lone surrogates become spaces or vanish: mail text
-    has passed `clean` already, this is the last door for everything that is said in a letter.
-    """
-    kept = value[: limit * 4]
-    if not kept.isprintable():
-        kept = "".join(map(_harmless, kept))
-    line = " ".join(kept.split())
+    """`value`, cleaned, as one line of at most `limit` characters; whatever is cut leaves an ellipsis."""
+    line = clean_line(value, 4 * limit)
     if len(line) <= limit:
         return line
     cut = line[: limit - 1]
     head, space, _ = cut.rpartition(" ")
     return f"{(head if space and len(head) > limit // 2 else cut).rstrip()}…"
-
-
-def _harmless(char: str) -> str:
-    kind = unicodedata.category(char)
-    return " " if kind in {"Cc", "Zl", "Zp"} else "" if kind in {"Cf", "Cs"} else char
 
 
 def bare_subject(subject: str, reference: str) -> str:
