@@ -96,8 +96,8 @@ def _enter(
         at=now,
     )
     tickets.append(tx, ticket.id, entry)
-    threads.remember(tx, ticket.id, [message.message_id], origin=threads.MAIL)
-    threads.remember(tx, ticket.id, reading.clues.references, origin=threads.ANCESTOR)
+    ancestors = [(reference, threads.ANCESTOR) for reference in reading.clues.references]
+    threads.remember(tx, ticket.id, [(message.message_id, threads.MAIL), *ancestors])
     threads.imprint(tx, ticket.id, reading.clues.fingerprint, desk=ticket.desk, now=now)
     if decision.entry is EntryKind.REPLY and author is not None:
         tickets.add_participant(tx, ticket.id, author, role="agent", now=now)
@@ -111,7 +111,7 @@ def _set_clocks(tx: Connection, decision: Decision, ticket: Ticket, now: datetim
 def _set_promise(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
     promise = decision.promise or (decision.opening.promise if decision.opening is not None else None)
     if promise is not None:
-        promises.make(tx, ticket.id, promise, now=now)
+        promises.make(tx, ticket.id, promise, now=now, first=decision.opening is not None)
         if decision.opening is None:
             tickets.set_promised(tx, ticket.id, promise.due_at)
     if decision.promise_broken:

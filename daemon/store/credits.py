@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_, update
 from daemon.core.address import Address
 from daemon.core.credit import Credits, canonical, domain_key
 from daemon.core.policy import Policy
+from daemon.errors import Unavailable
 from daemon.store import journal
 from daemon.store.columns import key
 from daemon.store.engine import exclusive
@@ -57,37 +58,42 @@ def team_purse(address: Address, policy: Policy) -> Purse:
 def left(tx: Connection, address: Address | None, policy: Policy, *, now: datetime) -> Credits:
     """What a mail to `address` could take now, with the silence that `take` would count. Changes nothing."""
     if address is None:
-        return Credits(address=0, domain=0, overall=_left(tx, (Purse("overall", "", policy.credits.overall),))[0])
+        overall = Purse("overall", "", policy.credits.overall)
+        return Credits(address=0, domain=0, overall=_amount(_stored(tx, (overall,)), overall))
     found = purses(address, policy)
-    amounts = dict(zip((purse.scope for purse in found), _left(tx, found), strict=True))
-    if (silent := _silent(tx, found[-1], policy, now)) is not None:
-        given = found[-1].limit - silent
+    stored = _stored(tx, found)
+    given = _silence(stored, found[-1], policy, now)
+    amounts = {purse.scope: _amount(stored, purse) for purse in found}
+    if given:
         amounts = {purse.scope: min(purse.limit, amounts[purse.scope] + given) for purse in found}
     return Credits(address=amounts["address"], domain=amounts.get("domain"), overall=amounts["overall"])
 
 
 def take(
     tx: Connection, wanted: tuple[Purse, ...], policy: Policy, *, now: datetime, ticket_id: int | None = None
-) -> str:
-    """Take one from each of `wanted` or from none. Returns the scope that is spent, "" when all was taken."""
+) -> tuple[str, tuple[journal.Line, ...]]:
+    """Take one from each of `wanted` or from none; returns the scope that is spent, "" when all was taken.
+
+    The lines must be written to the journal by the caller in this transaction.
+    """
     exclusive(tx)
-    if wanted[-1].scope == "address" and (silent := _silent(tx, wanted[-1], policy, now)) is not None:
-        _refill(tx, wanted, silent, now=now)
-    opened: list[tuple[str, str]] = []
-    for position, purse in enumerate(wanted):
-        if _take_one(tx, purse, opened, now=now):
-            continue
-        for before in wanted[:position]:
-            tx.execute(_ADD, {"b_scope": before.scope, "b_key": before.key, "b_amount": 1})
-        _write(tx, OPENED, opened, now=now)
-        return purse.scope
-    _write(tx, OPENED, opened, now=now)
-    journal.append(
-        tx,
-        [journal.Line(name=TAKEN, ticket_id=ticket_id, facts=tuple((purse.name, "-1") for purse in wanted))],
-        now=now,
-    )
-    return ""
+    stored = _stored(tx, wanted)
+    lines: list[journal.Line] = []
+    if given := _silence(stored, wanted[-1], policy, now):
+        lines += _refill(tx, wanted, stored, given, now=now)
+        stored = _stored(tx, wanted)
+    if spent := next((purse.scope for purse in wanted if _amount(stored, purse) <= 0), ""):
+        return spent, tuple(lines)
+    opened = [purse for purse in wanted if purse.name not in stored]
+    rows = [{"scope": each.scope, "key": each.key, "left": each.limit, "last_at": now} for each in opened]
+    insert_absent(tx, CREDIT, rows)
+    taken = tx.execute(_TAKE, {"b_keys": [(purse.scope, purse.key) for purse in wanted]})
+    if taken.rowcount != len(wanted):  # the guard `left > 0` is the law, whatever was read before
+        raise Unavailable("credits changed while they were taken; try again")
+    if opened:
+        lines.append(journal.Line(name=OPENED, facts=tuple((purse.name, str(purse.limit)) for purse in opened)))
+    facts = tuple((purse.name, "-1") for purse in wanted)
+    return "", (*lines, journal.Line(name=TAKEN, ticket_id=ticket_id, facts=facts))
 
 
 def give_back(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> None:
@@ -102,7 +108,8 @@ def give_back(tx: Connection, address: Address, policy: Policy, *, now: datetime
     for row in tx.execute(_TEAMS_BELOW, {"limit": full}).all():
         tx.execute(_ADD, {"b_scope": "team", "b_key": row.key, "b_amount": full - row.left})
         facts.append((f"team:{row.key}", str(full - row.left)))
-    _write(tx, RETURNED, facts, now=now)
+    if facts:
+        journal.append(tx, [journal.Line(name=RETURNED, facts=tuple(facts))], now=now)
 
 
 def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> None:
@@ -112,51 +119,44 @@ def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> 
     touched = tx.execute(_TOUCH, {"b_key": found[-1].key, "b_now": now, "b_since": since})
     if touched.rowcount:
         return
-    if (silent := _silent(tx, found[-1], policy, now)) is not None:
-        exclusive(tx)
-        _refill(tx, found, silent, now=now)
+    exclusive(tx)
+    stored = _stored(tx, found)
+    if given := _silence(stored, found[-1], policy, now):
+        journal.append(tx, _refill(tx, found, stored, given, now=now), now=now)
+    elif found[-1].name in stored:
+        tx.execute(_RESTART, {"b_key": found[-1].key, "b_now": now})
 
 
-def _left(tx: Connection, wanted: tuple[Purse, ...]) -> list[int]:
+def _stored(tx: Connection, wanted: tuple[Purse, ...]) -> dict[str, tuple[int, datetime]]:
+    """What is left and when it last was heard of, by purse name; a purse never used is not in it."""
     keys = [(purse.scope, purse.key) for purse in wanted]
-    stored = {(row.scope, row.key): row.left for row in tx.execute(_LEFT, {"keys": keys})}
-    return [stored.get((purse.scope, purse.key), purse.limit) for purse in wanted]
+    return {f"{row.scope}:{row.key}": (row.left, row.last_at) for row in tx.execute(_STORED, {"keys": keys})}
 
 
-def _silent(tx: Connection, purse: Purse, policy: Policy, now: datetime) -> int | None:
-    """What an address has left when it was silent long enough for a refill, else None."""
-    since = now - timedelta(days=policy.credits.silence_days)
-    row = tx.execute(_SILENT, {"key": purse.key, "since": since, "limit": purse.limit}).one_or_none()
-    return None if row is None else int(row.left)
+def _amount(stored: Mapping[str, tuple[int, datetime]], purse: Purse) -> int:
+    return stored[purse.name][0] if purse.name in stored else purse.limit
 
 
-def _refill(tx: Connection, found: tuple[Purse, ...], silent: int, *, now: datetime) -> None:
+def _silence(stored: Mapping[str, tuple[int, datetime]], purse: Purse, policy: Policy, now: datetime) -> int:
+    """What an address gets back because it was silent long enough; 0 for any other purse."""
+    if purse.scope != "address" or purse.name not in stored:
+        return 0
+    amount, last_at = stored[purse.name]
+    return max(0, purse.limit - amount) if now - last_at >= timedelta(days=policy.credits.silence_days) else 0
+
+
+def _refill(
+    tx: Connection, found: tuple[Purse, ...], stored: Mapping[str, tuple[int, datetime]], given: int, *, now: datetime
+) -> list[journal.Line]:
     """The address is full again; domain and overall get back what that address had taken, never above the limit."""
     facts: list[tuple[str, str]] = []
-    for purse, amount in zip(found, _left(tx, found), strict=True):
-        added = min(found[-1].limit - silent, purse.limit - amount)
+    for purse in found:
+        added = min(given, purse.limit - _amount(stored, purse))
         if added > 0:
             tx.execute(_ADD, {"b_scope": purse.scope, "b_key": purse.key, "b_amount": added})
             facts.append((purse.name, str(added)))
     tx.execute(_RESTART, {"b_key": found[-1].key, "b_now": now})
-    _write(tx, SILENCE, facts, now=now)
-
-
-def _take_one(tx: Connection, purse: Purse, opened: list[tuple[str, str]], *, now: datetime) -> bool:
-    if tx.execute(_TAKE, {"b_scope": purse.scope, "b_key": purse.key}).rowcount:
-        return True
-    if purse.limit <= 0:
-        return False
-    row = {"scope": purse.scope, "key": purse.key, "left": purse.limit - 1, "last_at": now}
-    if insert_absent(tx, CREDIT, [row]) == 1:
-        opened.append((purse.name, str(purse.limit)))
-        return True
-    return False
-
-
-def _write(tx: Connection, name: str, facts: list[tuple[str, str]], *, now: datetime) -> None:
-    if facts:
-        journal.append(tx, [journal.Line(name=name, facts=tuple(facts))], now=now)
+    return [journal.Line(name=SILENCE, facts=tuple(facts))]
 
 
 def deltas(facts: Mapping[str, str]) -> dict[str, int]:
@@ -166,18 +166,16 @@ def deltas(facts: Mapping[str, str]) -> dict[str, int]:
 
 _THIS = (CREDIT.c.scope == bindparam("b_scope"), CREDIT.c.key == bindparam("b_key"))
 _ADDRESS = (CREDIT.c.scope == "address", CREDIT.c.key == bindparam("b_key"))
-_TAKE = update(CREDIT).where(*_THIS, CREDIT.c.left > 0).values(left=CREDIT.c.left - 1)
+_TAKE = (
+    update(CREDIT)
+    .where(tuple_(CREDIT.c.scope, CREDIT.c.key).in_(bindparam("b_keys", expanding=True)), CREDIT.c.left > 0)
+    .values(left=CREDIT.c.left - 1)
+)
 _ADD = update(CREDIT).where(*_THIS).values(left=CREDIT.c.left + bindparam("b_amount"))
 _ADD_BELOW = update(CREDIT).where(*_THIS, CREDIT.c.left < bindparam("b_limit")).values(left=CREDIT.c.left + 1)
 _TOUCH = update(CREDIT).where(*_ADDRESS, CREDIT.c.last_at > bindparam("b_since")).values(last_at=bindparam("b_now"))
 _RESTART = update(CREDIT).where(*_ADDRESS).values(last_at=bindparam("b_now"))
-_LEFT = select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left).where(
+_STORED = select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left, CREDIT.c.last_at).where(
     tuple_(CREDIT.c.scope, CREDIT.c.key).in_(bindparam("keys", expanding=True))
-)
-_SILENT = select(CREDIT.c.left).where(
-    CREDIT.c.scope == "address",
-    CREDIT.c.key == bindparam("key"),
-    CREDIT.c.last_at <= bindparam("since"),
-    CREDIT.c.left < bindparam("limit"),
 )
 _TEAMS_BELOW = select(CREDIT.c.key, CREDIT.c.left).where(CREDIT.c.scope == "team", CREDIT.c.left < bindparam("limit"))

@@ -23,7 +23,6 @@ from daemon.store import journal, threads
 from daemon.store.columns import Instant, from_micros
 from daemon.store.engine import exclusive, is_sqlite
 from daemon.store.faults import LeaseLost
-from daemon.store.rows import new_ids
 from daemon.store.schema import OUTBOX
 
 LIFE = timedelta(days=5)  # RFC 5321 §4.5.4.1: at least four to five days
@@ -88,19 +87,31 @@ def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) ->
     before = tx.execute(_SAME, identity).scalar_one_or_none() if posting.ticket_id is not None else None
     if before is not None:
         return Queued(outbox_id=before, again=True)
-    if (wanted := _purses(posting, policy)) and (
-        spent := purse_keeper.take(tx, wanted, policy, now=now, ticket_id=posting.ticket_id)
-    ):
-        withheld = (("kind", str(posting.kind)), ("bound", spent))
-        line = journal.Line(name="notice.withheld", ticket_id=posting.ticket_id, facts=withheld)
-        journal.append(tx, [line], now=now)
-        return Queued(outbox_id=None, spent=spent)
-    outbox_id = new_ids(tx, OUTBOX)[0]
-    tx.execute(
-        insert(OUTBOX),
+    lines: tuple[journal.Line, ...] = ()
+    if wanted := _purses(posting, policy):
+        spent, lines = purse_keeper.take(tx, wanted, policy, now=now, ticket_id=posting.ticket_id)
+        if spent:
+            facts: tuple[tuple[str, str], ...] = (("kind", str(posting.kind)), ("bound", spent))
+            withheld = journal.Line(name="notice.withheld", ticket_id=posting.ticket_id, facts=facts)
+            journal.append(tx, [*lines, withheld], now=now)
+            return Queued(outbox_id=None, spent=spent)
+    outbox_id = _write(tx, posting, now)
+    if posting.ticket_id is not None:
+        threads.remember(tx, posting.ticket_id, [(posting.message_id, threads.OWN)])
+    facts = (("outbox", str(outbox_id)), ("kind", str(posting.kind)), ("sequence", str(posting.sequence)))
+    queued = journal.Line(name="notice.queued", ticket_id=posting.ticket_id, facts=facts)
+    journal.append(tx, [*lines, queued], now=now)
+    return Queued(outbox_id=outbox_id)
+
+
+def _write(tx: Connection, posting: Posting, now: datetime) -> int:
+    """The row, at once due; returns its id."""
+    written = tx.execute(
+        _INSERT,
         {
-            **identity,
-            "id": outbox_id,
+            "ticket_id": posting.ticket_id,
+            "kind": str(posting.kind),
+            "sequence": posting.sequence,
             "message_id": posting.message_id,
             "mail_from": posting.mail_from,
             "recipient": str(posting.to),
@@ -117,11 +128,8 @@ def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) ->
             "bytes": posting.content,
         },
     )
-    if posting.ticket_id is not None:
-        threads.remember(tx, posting.ticket_id, [posting.message_id], origin=threads.OWN)
-    facts = (("outbox", str(outbox_id)), ("kind", str(posting.kind)), ("sequence", str(posting.sequence)))
-    journal.append(tx, [journal.Line(name="notice.queued", ticket_id=posting.ticket_id, facts=facts)], now=now)
-    return Queued(outbox_id=outbox_id)
+    (outbox_id,) = written.inserted_primary_key or (0,)
+    return int(outbox_id)
 
 
 def claim(tx: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int = 50) -> tuple[Outgoing, ...]:
@@ -204,6 +212,7 @@ def _guarded(tx: Connection, statement: Update, mail: Outgoing, values: dict[str
         raise LeaseLost(f"outgoing mail {mail.outbox_id} was taken by another worker")
 
 
+_INSERT = insert(OUTBOX)
 _LAST = select(func.max(OUTBOX.c.sequence)).where(
     OUTBOX.c.ticket_id == bindparam("ticket_id"), OUTBOX.c.kind == bindparam("kind")
 )

@@ -14,9 +14,12 @@ from daemon.core.sla import Promise
 from daemon.store.schema import PROMISE
 
 
-def make(tx: Connection, ticket_id: int, promise: Promise, *, now: datetime) -> int:
-    """A promise on the ticket; one that is open becomes revised. Returns its sequence, from 1."""
-    last = tx.execute(_LAST, {"ticket_id": ticket_id}).scalar() or 0
+def make(tx: Connection, ticket_id: int, promise: Promise, *, now: datetime, first: bool = False) -> int:
+    """A promise on the ticket; one that is open becomes revised. Returns its sequence, from 1.
+
+    `first`: the ticket is new and has none.
+    """
+    last = 0 if first else tx.execute(_LAST, {"ticket_id": ticket_id}).scalar() or 0
     if last:
         tx.execute(_REVISE, {"b_ticket_id": ticket_id})
     tx.execute(

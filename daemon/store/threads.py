@@ -18,14 +18,14 @@ from daemon.store.schema import FINGERPRINT, MESSAGE_REF, TICKET
 
 MAIL, ANCESTOR, OWN = "mail", "ancestor", "own"
 _FOUND = 100  # a planted ancestor may name thousands of tickets
-_REMEMBERED = 50
+_REMEMBERED = 51  # the mail itself and the ids that `find_clues` reads
 
 
-def remember(tx: Connection, ticket_id: int, message_ids: Sequence[str], *, origin: str) -> None:
-    """These Message-IDs belong to the ticket."""
+def remember(tx: Connection, ticket_id: int, marks: Sequence[tuple[str, str]]) -> None:
+    """These (Message-ID, origin) belong to the ticket; an id that is known there keeps its first origin."""
     rows = [
         {"message_id": message_id, "ticket_id": ticket_id, "origin": origin}
-        for message_id in dict.fromkeys(message_ids[-_REMEMBERED:])
+        for message_id, origin in dict(reversed(marks[:_REMEMBERED])).items()
         if message_id
     ]
     insert_absent(tx, MESSAGE_REF, rows)
