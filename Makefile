@@ -43,12 +43,13 @@ starter-model: ## train the model that ships with the project
 	@$(BIN)/python -m classifier.starter $(ARGS)
 
 # Pip requirement files that hold hashes and no address, so that any index or mirror serves them.
-COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+UV = $(or $(shell command -v uv),$(BIN)/uv)
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
 lock: ## renew both lock files (ARGS=--upgrade takes newer versions)
 	@.ci/venv dev
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet uv
 	@$(COMPILE) --group build --output-file requirements.lock
 	@$(COMPILE) --group build --group test --group lint --constraints requirements.lock --output-file requirements-dev.lock
 	@! grep -n '://' requirements.lock requirements-dev.lock
