@@ -230,7 +230,7 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values["certain"] = notice.certain
     values["variant"] = notice.promise.hours.value if notice.promise else "open"
     values["detail"] = tuple((one_line(a, _SHORT_CHARS), one_line(b, 4 * _SHORT_CHARS)) for a, b in notice.detail)
-    values["words"] = _readable(notice.text)
+    values["words"] = "" if notice.kind in _AUTOMATIC else _readable(notice.text)
     values["text"] = _WORDS_MARK
     return values
 
@@ -273,7 +273,8 @@ def _read_text(said: str, values: Mapping[str, object]) -> tuple[str, tuple[Para
         neutral = lines.pop(0).removeprefix(_SUBJECT_MARK)
     strong = tuple(str(values[key]) for key in ("due", "reference") if values[key])
     blocks = [block.split("\n") for block in re.split(r"\n{2,}", "\n".join(lines).strip("\n"))]
-    return neutral, tuple(_paragraph(block, strong, str(values["words"])) for block in blocks if any(block))
+    paragraphs = (_paragraph(block, strong, str(values["words"])) for block in blocks if any(block))
+    return neutral, tuple(paragraph for paragraph in paragraphs if paragraph.kind != "words" or paragraph.words)
 
 
 def _paragraph(block: list[str], strong: tuple[str, ...], words: str) -> Paragraph:

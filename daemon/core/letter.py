@@ -12,17 +12,12 @@ import re
 from dataclasses import dataclass
 
 from daemon.core.clean import clean_line
+from daemon.core.match import strip_prefixes
 from daemon.core.notice import Notice, NoticeKind
 
 SUBJECT_CHARS = 80
 NAME_CHARS = 60
 _SCANNED = 1000  # what is looked at of a subject, before any loop over it
-# Reply and forward marks in our eight languages and their neighbours, with counters: "Re[2]:", "AW (3):"
-_MARK = re.compile(
-    r"(?:re|aw|antw?|antwort|sv|vs|rif|r|res|resp|ref|odp|ynt|tr|fwd?|wg|rv|enc|i|doorst|vb|vl)"
-    r"(?:\s?[\[(]\d{1,3}[\])])?\s?[::]\s*",
-    re.IGNORECASE,
-)
 _NAME_TABOO = frozenset('/@\\<>:;|{}[]=%#$€£&*~^`"')
 
 
@@ -77,10 +72,7 @@ def bare_subject(subject: str, reference: str) -> str:
     line = one_line(subject, _SCANNED)
     if prefix:
         line = re.sub(rf"\[{re.escape(prefix)}-\d{{1,12}}\]", " ", line, flags=re.IGNORECASE)
-    line = line.strip()
-    while mark := _MARK.match(line):
-        line = line[mark.end() :]
-    return one_line(line, SUBJECT_CHARS)
+    return one_line(strip_prefixes(line), SUBJECT_CHARS)
 
 
 def tagged(subject: str, reference: str, *, reply: bool) -> str:
