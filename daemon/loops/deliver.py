@@ -49,7 +49,7 @@ class Submitter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """How to try: the waits between tries (the last one repeats), the first envelope sender, the hold after a refusal."""
+    """How to try: the waits between tries (the last repeats), the first envelope sender, the hold after a refusal."""
 
     retry: tuple[timedelta, ...]
     null_reverse_path: bool = True

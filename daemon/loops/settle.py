@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +54,9 @@ class Settled:
     duration_s: float
 
 
+Observer = Callable[[Claimed, Settled], None]
+
+
 def settle_one(tx: Connection, claimed: Claimed, reading: Reading, desked: Desked) -> Settled:
     """Context → decision → rows → settled, in the caller's transaction. Raises LeaseLost, CreditRaced."""
     started = time.perf_counter()
@@ -87,7 +90,17 @@ def settle_one(tx: Connection, claimed: Claimed, reading: Reading, desked: Deske
 class SettleLoop:
     """Claims and settles until the stop; several may run beside each other."""
 
-    def __init__(self, committer: Committer, current: Current, wake: Wake, outbox_wake: Wake, *, owner: str) -> None:
+    def __init__(
+        self,
+        committer: Committer,
+        current: Current,
+        wake: Wake,
+        outbox_wake: Wake,
+        *,
+        owner: str,
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer = observer
         self._committer = committer
         self._current = current
         self._wake = wake
@@ -102,7 +115,7 @@ class SettleLoop:
         while not self._wake.stopping:
             try:
                 idle = not await self.once()
-            except Exception as error:  # a loop edge: nothing is lost, the leases end
+            except Exception as error:  # noqa: BLE001 - a loop edge, logged below: nothing is lost, the leases end
                 self.failures += 1
                 self._waits = min(self._waits + 1, len(_RETRY_S) - 1)
                 _complain(error, "settle.failed", _RETRY_S[self._waits])
@@ -167,6 +180,8 @@ class SettleLoop:
             _tell(claimed, settled)
             if settled.enacted.queued:
                 self._outbox_wake.hint()
+            if self._observer is not None:
+                self._observer(claimed, settled)
 
     async def _release(self, claimed: Claimed, *, attempted: bool) -> None:
         wait = _RETRY_S[min(claimed.attempts, len(_RETRY_S)) - 1]

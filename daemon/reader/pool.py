@@ -158,16 +158,28 @@ class ReaderPool:
             busy = worker
             loop = asyncio.get_running_loop()
             readings = await loop.run_in_executor(self._threads, lambda: busy.read(tasks, raws))
-        except WorkerDied:
-            self.deaths += 1
+        except (WorkerDied, asyncio.CancelledError) as end:
+            # Cancelled: the thread may still read from the pipe, so this worker can serve nobody else.
+            self.deaths += isinstance(end, WorkerDied)
             if worker is not None:
                 self._all.discard(worker)
-                await asyncio.get_running_loop().run_in_executor(self._threads, worker.kill)
+                worker.kill()
             worker = None
             raise
         finally:
             self._idle.put_nowait(worker)
         return readings
+
+    @property
+    def workers(self) -> int:
+        """How many mails batches can be read at once."""
+        return self._count
+
+    async def retire(self) -> None:
+        """Let what is being read end, then close: for a pool that was replaced."""
+        for _ in range(self._count):
+            await self._idle.get()
+        await self.close()
 
     async def close(self) -> None:
         """Kill every worker: a reading that is lost is only read again."""

@@ -1,0 +1,1 @@
+"""One module per verb, thin over a callable. Imported only when its verb is called."""

@@ -1,0 +1,38 @@
+"""`firstline run`: the daemon in the foreground, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from daemon import logs
+from daemon.app import Daemon
+from daemon.commands.configured import configured
+from daemon.store.engine import open_engine
+from daemon.store.migrate import SchemaState, migrate, schema_state
+
+
+@click.command("run")
+@click.pass_obj
+def command(config: str | None) -> None:
+    """Run the daemon in the foreground until SIGTERM; SIGHUP reloads the configuration."""
+    settings = configured(config)
+    logs.configure(settings.log.level, settings.log.format)
+    _first_start(settings.state.database_url)
+    asyncio.run(_serve(Daemon(settings, reload=lambda: configured(config))))
+
+
+def _first_start(url: str) -> None:
+    """An empty database gets its tables; an old one is left to `firstline migrate`, which an admin types."""
+    engine = open_engine(url)
+    try:
+        if schema_state(engine) is SchemaState.EMPTY:
+            migrate(engine)
+    finally:
+        engine.dispose()
+
+
+async def _serve(daemon: Daemon) -> None:
+    daemon.handle_signals()
+    await daemon.run()
