@@ -130,6 +130,11 @@ def _verifier(settings: Settings) -> Verify:
     return verify
 
 
+def _spoken(name: object) -> str:
+    """A socket's own name as an admin writes it."""
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
+
+
 class Daemon:
     """One node, from start to drain. `observer` hears of every settled mail (the demo shows them)."""
 
@@ -144,6 +149,7 @@ class Daemon:
         self._current: Current | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.ready = asyncio.Event()
+        self.doors: list[tuple[str, str]] = []  # (protocol, address) of every open door
 
     async def run(self) -> None:
         """Serve until `stop`. Raises Misconfigured or Unavailable when it cannot start."""
@@ -285,7 +291,9 @@ class Daemon:
             self._listeners.append(listener)
             for bound in sockets:
                 await listener.serve(bound)
-                log.info("door.open", protocol="lmtp" if lmtp else "smtp", address=str(bound.getsockname()))
+                door = ("lmtp" if lmtp else "smtp", _spoken(bound.getsockname()))
+                self.doors.append(door)
+                log.info("door.open", protocol=door[0], address=door[1])
         for name in given:
             log.warning("door.unknown_socket", name=name, next="name it smtp or lmtp in the unit")
 
