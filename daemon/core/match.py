@@ -38,7 +38,7 @@ ADDRESSED_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-
 # What mail programs put before the subject of a reply or a forward, by language.
 _PREFIXES = (
     "re|r|rep|fw|fwd|aw|antw|antwort|wg|sv|vs|vb|vl|vsvar|svar|videresend|rv|reenv|res|enc|rif|i|inoltra|ref|réf|rép|tr"
-    "|antwd|doorst|odp|pd|ynt|ilt|i̇lt|bls|trs|vá|tov|ha|на|отв|ответ|пересл|fyi|απ|πρθ|σχετ|回复|回覆|答复|答覆|转发|轉寄|返信|転送|答|转|회신|전달"
+    "|antwd|doorst|odp|pd|ynt|ilt|i̇lt|bls|trs|vá|tov|ha|на|отв|ответ|пересл|fyi|απ|πρθ|σχετ|回复|回覆|答复|答覆|转发|轉寄|返信|転送|答|转|회신|답|답장|전달"
 )
 _PREFIX = re.compile(
     rf"(?:\s*(?:{_PREFIXES})(?:\s?\[\d{{1,4}}\]|\s?\(\d{{1,4}}\)|[\^*]\d{{1,4}})?\s?[::])+", re.IGNORECASE

@@ -32,10 +32,12 @@ unzustellbare|konnte nicht|ruckantwort fehler|rucklaufer
 non remis|non distribu|non delivre|non livre|echec de|echec d'|echec remise|notification d'etat de remise
 remise impossible
 impossible de remettre|retour de mail|avis de non|n'a pas pu etre
-no se puede entregar|no se pudo entregar|no se ha podido entregar|no entregado|no entregable|correo devuelto
+no se puede entregar|no se pudo entregar|no se ha podido entregar|no es posible entregar|no entregado|no entregable
+correo devuelto
 mensaje devuelto|error de entrega|error en la entrega|entrega fallida|fallo de entrega|fallo en la entrega
 estado de entrega|falla de entrega
-nao entregue|nao foi possivel entregar|falha na entrega|falha de entrega|nao pode ser entregue|devolvid
+nao entregue|nao foi possivel entregar|nao e possivel entregar|falha na entrega|falha de entrega
+nao pode ser entregue|devolvid
 status de entrega
 erro na entrega|erro de entrega|nao entregavel|retorno de e-mail|mensagem nao
 onbestelbaar|niet bezorgd|bezorging mislukt|niet afgeleverd|aflevering mislukt|niet worden bezorgd|niet besteld
