@@ -14,32 +14,20 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import lru_cache
 
 from daemon.core.address import Address
-from daemon.core.letter import Letter, one_line
+from daemon.core.entity import body_of
+from daemon.core.header import LINE_LIMIT, addr_spec, mailbox, unstructured
+from daemon.core.letter import Letter
 from daemon.core.notice import NoticeKind
 
 REFERENCES_KEPT = 20  # besides the first: enough for every client, and the field stays under 64 kB
-_LINE = 78
-_LINE_LIMIT = 998  # RFC 5322 §2.1.1, without CRLF
-_NAME_CHARS = 100
-_ENCODED_LINE = 76  # RFC 2047 §2, of a line with an encoded word
-_WORD_CHARS = 60  # encoded text in one word: 75 (RFC 2047 §2) minus its frame, rounded down
-_WORD_FRAME = len("=?utf-8?q??=")
-_PLAIN_START = 32  # of a subject with encoded words: room for "Re:" and the tag
 _ID = re.compile(r"<[!-;=?-~]{1,900}>", re.ASCII)
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,256}@[A-Za-z0-9.-]{1,255}|[!-~]{1,256}@\[[A-Za-z0-9.:]{2,64}\]"
-)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}", re.ASCII)
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+", re.ASCII)
 _FIELD = re.compile(rb"([A-Za-z-]+): [ -~]*(?:\r\n[ \t][ -~]*)*\r\n")
-_PLAIN_Q = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")  # RFC 2047 §5 (3)
 _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 
@@ -80,12 +68,12 @@ class Stamp:
 
 def compose(letter: Letter, stamp: Stamp) -> bytes:
     """The mail, ready for `sendmail`. ValueError when an address, an identifier or the result is not sound."""
-    body = _body(letter, stamp)
+    body = body_of(letter, stamp.message_id, stamp.original)
     fields = [("Date", format_datetime(stamp.date.astimezone(UTC)))]
-    fields.append(("From", _mailbox(stamp.desk_title, stamp.desk)))
-    fields.append(("To", _mailbox(stamp.to_name, stamp.to)))
-    fields.append(("Reply-To", _mailbox(stamp.desk_title, stamp.reply_to)))
-    fields.append(("Subject", _text(letter.subject, len("Subject: "))))
+    fields.append(("From", mailbox(stamp.desk_title, stamp.desk)))
+    fields.append(("To", mailbox(stamp.to_name, stamp.to)))
+    fields.append(("Reply-To", mailbox(stamp.desk_title, stamp.reply_to)))
+    fields.append(("Subject", unstructured(letter.subject, len("Subject: "))))
     fields.append(("Message-ID", _identifier(stamp.message_id)))
     if parent := _known_id(stamp.in_reply_to):
         fields.append(("In-Reply-To", parent))
@@ -96,9 +84,9 @@ def compose(letter: Letter, stamp: Stamp) -> bytes:
         fields.append(("X-Auto-Response-Suppress", "All"))
     if stamp.kind is NoticeKind.ACKNOWLEDGMENT:
         fields.append(("Precedence", "bulk"))
-    fields.append(("X-Loop", _addr_spec(stamp.desk)))
+    fields.append(("X-Loop", addr_spec(stamp.desk)))
     if stamp.topic:
-        fields.append(("Thread-Topic", _text(stamp.topic, len("Thread-Topic: "))))
+        fields.append(("Thread-Topic", unstructured(stamp.topic, len("Thread-Topic: "))))
         fields.append(("Thread-Index", _thread_index(stamp)))
     fields.append(("Content-Language", letter.language if _LANGUAGE.fullmatch(letter.language) else "en"))
     fields.append(("MIME-Version", "1.0"))
@@ -152,29 +140,8 @@ def check_headers(raw: bytes, stamp: Stamp) -> None:
     lines = raw.split(b"\r\n")
     if not raw.isascii() or b"\0" in raw or raw.count(b"\n") != len(lines) - 1 or raw.count(b"\r") != len(lines) - 1:
         raise ValueError("the built mail is not plain ASCII with CRLF line ends")
-    if max(map(len, lines)) > _LINE_LIMIT:
+    if max(map(len, lines)) > LINE_LIMIT:
         raise ValueError("a line of the built mail is longer than 998 bytes")
-
-
-def _mailbox(name: str, address: Address) -> str:
-    spec = _addr_spec(address)
-    words = one_line(name, _NAME_CHARS)
-    if not words:
-        return spec
-    if _ATOMS.fullmatch(words) and "=?" not in words:
-        phrase = words
-    elif words.isascii() and "=?" not in words:
-        phrase = '"' + words.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    else:
-        phrase = _encoded_words(words, len("Reply-To: "))
-    return f"{phrase}\r\n <{spec}>" if len(phrase) + len(spec) > 60 else f"{phrase} <{spec}>"
-
-
-def _addr_spec(address: Address) -> str:
-    spec = str(address)
-    if not _ADDRESS.fullmatch(spec):
-        raise ValueError("an address that is not plain ASCII without quoting cannot be written to")
-    return spec
 
 
 def _identifier(value: str) -> str:
@@ -198,60 +165,6 @@ def _ancestors(stamp: Stamp) -> tuple[str, ...]:
     return tuple(known)
 
 
-def _text(value: str, used: int) -> str:
-    """Unstructured text (RFC 5322 §2.2.1), folded; encoded words when it is not plain ASCII or only looks like them."""
-    words = one_line(value, _LINE_LIMIT // 2).split(" ")
-    if all(map(_is_plain, words)):
-        return _folded(words, used)
-    # What is plain at the start stays readable in logs and filters: the tag is there. The first encoded word follows
-    # on the same line: readers built on Python's decode_header lose the space when a fold stands between.
-    plain = ""
-    while _is_plain(words[0]) and len(plain) + len(words[0]) < _PLAIN_START:
-        plain += words.pop(0) + " "
-    return plain + _encoded_words(" ".join(words), used + len(plain))
-
-
-def _is_plain(word: str) -> bool:
-    return word.isascii() and "=?" not in word and len(word) <= _LINE // 2
-
-
-def _folded(words: list[str], used: int) -> str:
-    lines, room = [""], _LINE - used
-    for word in words:
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
-            lines.append(word)
-            room = _LINE - 1
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return "\r\n ".join(lines)
-
-
-@lru_cache(maxsize=256)
-def _encoded_words(line: str, used: int) -> str:
-    """RFC 2047: words of ≤ 75 characters that never cut one of theirs in two; the shorter of Q and B for all of it."""
-    data = line.encode("utf-8", "replace")
-    plain = sum(byte in _PLAIN_Q or byte == 0x20 for byte in data)
-    use_q = plain + 3 * (len(data) - plain) <= len(data) * 4 // 3 + 2
-    words, word, size = [], bytearray(), 0
-    limit = min(_WORD_CHARS, _ENCODED_LINE - used - _WORD_FRAME)
-    for char in line:
-        code = char.encode("utf-8", "replace")
-        cost = sum(1 if byte in _PLAIN_Q or byte == 0x20 else 3 for byte in code) if use_q else len(code)
-        if word and size + cost > (limit if use_q else limit // 4 * 3):
-            words.append(bytes(word))
-            limit = _WORD_CHARS
-            word, size = bytearray(), 0
-        word += code
-        size += cost
-    words.append(bytes(word))
-    return "\r\n ".join(_q_word(word) if use_q else f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
-
-
-def _q_word(word: bytes) -> str:
-    coded = "".join(chr(byte) if byte in _PLAIN_Q else "_" if byte == 0x20 else f"={byte:02X}" for byte in word)
-    return f"=?utf-8?q?{coded}?="
-
-
 def _thread_index(stamp: Stamp) -> str:
     """Outlook's place in the conversation (MS-OXOMSG 2.2.1.3): the thread's 22 bytes, then 5 for this letter."""
     try:
@@ -272,60 +185,3 @@ def _thread_index(stamp: Stamp) -> str:
 def _filetime(at: datetime) -> int:
     """100 ns since 1601."""
     return max((at - _FILETIME_EPOCH) // _TICK * 10, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A MIME entity: the value of Content-Type, of Content-Transfer-Encoding, and the encoded body."""
-
-    kind: str
-    encoding: str
-    body: bytes
-    disposition: str = ""
-
-    def whole(self) -> bytes:
-        """With its own header, as it stands inside a multipart."""
-        disposition = f"Content-Disposition: {self.disposition}\r\n" if self.disposition else ""
-        head = f"Content-Type: {self.kind}\r\nContent-Transfer-Encoding: {self.encoding}\r\n{disposition}\r\n"
-        return head.encode("ascii") + self.body
-
-
-def _body(letter: Letter, stamp: Stamp) -> _Part:
-    seed = hashlib.sha256(stamp.message_id.encode("ascii", "replace")).hexdigest()
-    whole = _words("text/plain", letter.text)
-    if letter.html:
-        whole = _multipart("alternative", f"=_a{seed[:30]}", whole, _words("text/html", letter.html))
-    if stamp.original is None:
-        return whole
-    boundary = f"=_m{seed[:30]}"
-    while boundary.encode() in stamp.original:  # nobody can foresee it, but a mail of ours may come back to be attached
-        boundary = f"=_m{hashlib.sha256(boundary.encode()).hexdigest()[:30]}"
-    return _multipart("mixed", boundary, whole, _original(stamp.original))
-
-
-def _multipart(subtype: str, boundary: str, *parts: _Part) -> _Part:
-    """`=_` at its start keeps a boundary from ever being a line of quoted-printable or base64 (RFC 2045 §6.7)."""
-    mark = f"--{boundary}".encode("ascii")
-    inside = b"".join(mark + b"\r\n" + part.whole() for part in parts)
-    return _Part(
-        kind=f'multipart/{subtype};\r\n boundary="{boundary}"', encoding="7bit", body=inside + mark + b"--\r\n"
-    )
-
-
-def _words(kind: str, text: str) -> _Part:
-    """A text part. Quoted-printable: 7-bit safe everywhere, and readable in a log."""
-    data = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").replace("\n", "\r\n").encode("utf-8", "replace")
-    coded = b2a_qp(data + b"\r\n", quotetabs=False, istext=True)
-    return _Part(kind=f'{kind}; charset="utf-8"', encoding="quoted-printable", body=coded)
-
-
-def _original(raw: bytes) -> _Part:
-    """The mail as it came; RFC 2046 §5.2.1 forbids to encode message/rfc822, so what is not 7-bit goes as a file."""
-    data = raw.replace(b"\r\n", b"\n")
-    disposition = 'attachment; filename="original.eml"'
-    if raw.isascii() and b"\r" not in data and b"\0" not in data and max(map(len, data.split(b"\n"))) <= _LINE_LIMIT:
-        body = data.replace(b"\n", b"\r\n") + b"\r\n"
-        return _Part(kind="message/rfc822", encoding="7bit", body=body, disposition=disposition)
-    code = b64encode(raw)
-    body = b"".join(code[at : at + 76] + b"\r\n" for at in range(0, len(code), 76))
-    return _Part(kind="application/octet-stream", encoding="base64", body=body, disposition=disposition)

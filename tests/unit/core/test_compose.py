@@ -168,6 +168,7 @@ def test_a_strange_identifier_is_left_out(bad: str) -> None:
         {"to": Address("jo,mary", "example.org")},
         {"to": Address("jo> <mary", "example.org")},
         {"to": Address("", "example.org")},
+        {"to": Address("jo>,<mary", "[192.0.2.1]")},
         {"reply_to": Address("a b", "example.com")},
         {"desk": Address("help\n", "example.com")},
         {"message_id": "ack@example.com"},
