@@ -30,9 +30,9 @@ def key_lines(text: str) -> dict[Path, int]:
     lines: dict[Path, int] = {}
     arrays: dict[Path, int] = {}
     table: Path = ()
-    position = _after_blank(text, 0)
+    position, counted, line = _after_blank(text, 0), 0, 1
     while position < len(text):
-        line = text.count("\n", 0, position) + 1
+        line, counted = line + text.count("\n", counted, position), position
         if text[position] == "[":
             is_array = text.startswith("[[", position)
             keys, position = _dotted(text, position + (2 if is_array else 1))

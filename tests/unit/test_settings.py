@@ -559,3 +559,42 @@ def test_loading_pays_for_no_model_and_no_database() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_every_key_is_documented() -> None:
+    """docs/configuration.md names each key in the part about its table."""
+    from pydantic import BaseModel
+
+    from daemon.settings import desk, mail, model
+
+    document = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
+    filled = {"name", "number", "password", "database_password"}
+    sections = [
+        thing
+        for module in (desk, mail, model)
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, BaseModel) and thing.__module__ == module.__name__
+    ]
+
+    missing = {
+        f"{section.__name__}.{key}"
+        for section in sections
+        if section is not Settings
+        for key in section.model_fields
+        if key not in filled and f"`{key}`" not in document and f".{key}." not in document
+    }
+    assert missing == set()
+    assert [
+        table for table in Settings.model_fields if f"[{table}" not in document and f"`{table}`" not in document
+    ] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
+def test_the_documented_ten_lines_are_a_configuration(folder: Path, page: str) -> None:
+    """What the page shows first can be copied as it is."""
+    document = (Path(__file__).resolve().parents[2] / page).read_text()
+
+    settings = loaded(folder, document.split("```toml\n")[1].split("```")[0])
+
+    assert settings.relay.security == "starttls"
+    assert policy(settings, keyring=KEYRING).team("service-desk").addresses
