@@ -49,7 +49,7 @@ def lines_of(text: Text, *, limit: int, html_limit: int) -> tuple[Line, ...]:
     """The lines of one part, cleaned, at most about `limit` characters."""
     if text.html:
         return read_html(text.text[:html_limit], limit=limit)
-    plain = clean(text.text, limit)
+    plain = clean(text.text, limit).replace("\xa0", " ")
     found = unflow(plain, delsp=text.delsp) if text.flowed else plain.split("\n")
     return tuple(Line(line) for line in found)
 

@@ -9,6 +9,7 @@ behind either (an Authentication-Results that the MTA did not strip) stay text. 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BLANK = re.compile(rb"\n\r*\n")
@@ -56,36 +57,39 @@ def read_block(raw: bytes, *, limit_bytes: int, limit_fields: int) -> Block:
     """The fields of `raw`, in order; never raises."""
     end = block_end(raw, limit_bytes)
     cut = end < 0
-    if cut:
-        end = limit_bytes
+    end = limit_bytes if cut else end
     fields: list[Field] = []
-    name, lines, at, stop = "", [], 0, 0
-    while at < end:
-        stop = raw.find(b"\n", at, end)
-        stop = end if stop < 0 else stop + 1
-        line = raw[at:stop]
-        if line[:1] in (b" ", b"\t"):
-            if not name:
-                break
+    name, lines = "", [b""]
+    body_start = -1
+    for at, line in _lines(raw, end):
+        if name and line[:1] in (b" ", b"\t"):
             lines.append(line)
-        else:
-            match = _NAME.match(line)
-            if match is None:
-                if at == 0 and line.startswith(_LEADING_FROM):
-                    at = stop
-                    continue
-                break
-            if name:
-                fields.append(Field(name, b"".join(lines)))
-                if len(fields) >= limit_fields:
-                    return Block(tuple(fields), _after_blank(raw, end), cut=True)
-            name, lines = match.group(1).decode("ascii").lower(), [line[match.end() :]]
-        at = stop
+            continue
+        match = _NAME.match(line)
+        if match is None:
+            if at == 0 and line.startswith(_LEADING_FROM):
+                continue
+            body_start = at  # a line that is no field: the body starts with it
+            break
+        if name:
+            fields.append(Field(name, b"".join(lines)))
+            name = ""
+        if len(fields) >= limit_fields:
+            cut = True
+            break
+        name, lines = match.group(1).decode("ascii").lower(), [line[match.end() :]]
     if name:
         fields.append(Field(name, b"".join(lines)))
-    if at < end:  # a line that is no field: the body starts with it
-        return Block(tuple(fields), at, cut=cut)
-    return Block(tuple(fields), _after_blank(raw, end), cut=cut)
+    return Block(tuple(fields), _after_blank(raw, end) if body_start < 0 else body_start, cut=cut)
+
+
+def _lines(raw: bytes, end: int) -> Iterator[tuple[int, bytes]]:
+    """Each line before `end` with its offset and its line end."""
+    at = 0
+    while at < end:
+        stop = raw.find(b"\n", at, end) + 1 or end
+        yield at, raw[at:stop]
+        at = stop
 
 
 def _after_blank(raw: bytes, end: int) -> int:

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 _KNOWN = (
-    "en", "de", "fr", "es", "pt", "nl", "it", "sv", "da", "no", "nb", "fi", "pl", "cs", "sk", "hu", "ro", "tr", "ru", "uk",
-    "bg", "el", "he", "ar", "fa", "zh", "ja", "ko", "ca", "hr", "sl", "et", "lv", "lt", "vi", "id", "th", "hi",
+    "en", "de", "fr", "es", "pt", "nl", "it", "sv", "da", "no", "nb", "fi", "pl", "cs", "sk", "hu",
+    "ro", "tr", "ru", "uk", "bg", "el", "he", "ar", "fa", "zh", "ja", "ko", "ca", "hr", "sl", "et",
+    "lv", "lt", "vi", "id", "th", "hi",
 )  # fmt: skip
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^<>]{0,200}>|[\d_#*=|>\[\]{}()/\\:;,.!?\"'-]+|\s+")
 _CHARS = 2_000

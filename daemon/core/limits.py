@@ -9,6 +9,7 @@ a limit is kept, read by its headers only, never acknowledged, and a person look
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.core.fields import Field, read_block
@@ -40,9 +41,10 @@ _ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc", "r
 _BODY_WORDS_FACTOR = 10  # encoded words in all part headers (file names) and quoted headers together
 _WORD_START = re.compile(rb"=\?[^?\s]{1,60}\?[bBqQ]\?")
 _BOUNDARY = re.compile(
-    rb"boundary(\*[0-9*]{0,4})?[ \t\r\n]{0,20}=[ \t\r\n]{0,20}(?:\"([^\"\r\n]{0,200})\"|([^\s;\"]{0,200}))", re.I
+    rb"boundary(\*[0-9*]{0,4})?[ \t\r\n]{0,20}=[ \t\r\n]{0,20}(?:\"([^\"\r\n]{0,200})\"|([^\s;\"]{0,200}))",
+    re.IGNORECASE,
 )
-_DELIMITERS = 200_000  # lines that start with "--"; nobody writes more
+_DELIMITERS = 200_000  # lines that start with "--" are compared with the boundaries; nobody writes more
 _BOUNDARIES = 2_000  # declared boundaries
 _MESSAGE_TYPES = (b"message/rfc822", b"message/global", b"message/news")
 
@@ -124,40 +126,42 @@ def _shape(raw: bytes, limits: Limits) -> tuple[int, int]:
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         low = raw.lower()
     declared, exotic = _boundaries(raw, low)
-    parts = depth = deepest = seen = 0
+    parts = deepest = before = 0
     stack: list[bytes] = []
-    before = 0
-    at = 0 if raw.startswith(b"--") else raw.find(b"\n--") + 1
-    while at > 0 or (at == 0 and seen == 0 and raw.startswith(b"--")):
-        seen += 1
-        if seen > _DELIMITERS:
-            return limits.parts + 1, max(deepest, 1)
-        stop = raw.find(b"\n", at, at + 400)
-        line = raw[at + 2 : stop if stop >= 0 else at + 400].rstrip()
-        name, closing = line, False
-        if name not in declared and name.endswith(b"--") and name[:-2] in declared:
-            name, closing = name[:-2], True
-        if name in declared or (exotic and line):
-            nested = _count_messages(low, before, at) if messages else 0
-            deepest = max(deepest, len(stack) + nested)
+    for at, name, closing in _delimiters(raw, declared, any_name=exotic):
+        if messages:
+            deepest = max(deepest, len(stack) + _count_messages(low, before, at))
             before = at
-            if name in stack:
-                while stack[-1] != name:
-                    stack.pop()
-                if closing:
-                    stack.pop()
-            elif not closing:
-                stack.append(name)
-                if len(stack) > limits.depth:
-                    return parts, len(stack)
-            parts += not closing
-            if parts > limits.parts:
-                break
-        at = raw.find(b"\n--", at) + 1
+        if name in stack:
+            del stack[stack.index(name) + (not closing) :]
+        elif not closing:
+            stack.append(name)
+        deepest = max(deepest, len(stack))
+        parts += not closing
+        if parts > limits.parts or deepest > limits.depth:
+            return parts, deepest
     if messages:
         deepest = max(deepest, len(stack) + _count_messages(low, before, len(low)))
-    depth = max(deepest, len(stack), 1)
-    return max(parts, 1), depth
+    return max(parts, 1), max(deepest, 1)
+
+
+def _delimiters(raw: bytes, declared: set[bytes], *, any_name: bool) -> Iterator[tuple[int, bytes, bool]]:
+    """Offset, boundary and "is it the closing one" of each line that is a boundary line.
+
+    Past 200,000 lines with "--" in front each one counts, so that the caller stops.
+    """
+    at = 0 if raw.startswith(b"--") else raw.find(b"\n--") + 1
+    seen = 0
+    while at > 0 or (seen == 0 and raw.startswith(b"--")):
+        seen += 1
+        stop = raw.find(b"\n", at, at + 400)
+        name = raw[at + 2 : stop if stop >= 0 else at + 400].rstrip()
+        closing = name not in declared and name.endswith(b"--") and name[:-2] in declared
+        if closing:
+            name = name[:-2]
+        if name in declared or (any_name and name) or seen > _DELIMITERS:
+            yield at, name, closing
+        at = raw.find(b"\n--", at) + 1
 
 
 def _count_messages(low: bytes, start: int, stop: int) -> int:

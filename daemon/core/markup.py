@@ -72,6 +72,7 @@ _TAG_NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:_-]{0,40})")
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
 _HUGE_ENTITY = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")  # int() refuses 4,300 digits and more
 _CLOSERS = {name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in _RAW_TEXT}
+_DRAWN_LINE = "_" * 20
 _LINE_CHARS = 20_000
 _URL_CHARS = 300
 
@@ -103,16 +104,9 @@ def _events(source: str) -> Iterator[tuple[str, str, str]]:
             return
         if start > at:
             yield "text", "", source[at:start]
-        if source.startswith("<!--", start) and "-->" not in missing:
-            stop = source.find("-->", start + 2)
-            if stop >= 0:
-                at = stop + 3
-                continue
-            missing.add("-->")
         follower = source[start + 1 : start + 2]
         if follower in {"!", "?"}:
-            stop = source.find(">", start)
-            at = stop + 1 if stop >= 0 else start + 2
+            at = _declaration_end(source, start, missing)
             continue
         match = _TAG_NAME.match(source, start + 1)
         stop = _tag_end(source, match.end(), missing) if match else -1
@@ -125,14 +119,34 @@ def _events(source: str) -> Iterator[tuple[str, str, str]]:
         if follower == "/":
             yield "close", name, ""
             continue
-        if name in _RAW_TEXT and source[stop - 1] != "/" and name not in missing:
-            closer = _CLOSERS[name].search(source, at)
-            if closer:
-                end = source.find(">", closer.end())
-                at = end + 1 if end >= 0 else size
+        if name in _RAW_TEXT and source[stop - 1] != "/":
+            end = _raw_text_end(source, name, at, missing)
+            if end > at:
+                at = end
                 continue
-            missing.add(name)
         yield "open", name, source[match.end() : min(stop, match.end() + _ATTRIBUTES_CHARS)]
+
+
+def _declaration_end(source: str, start: int, missing: set[str]) -> int:
+    """Offset behind a comment or declaration; only its "<!" when it never ends."""
+    for opener, closer in (("<!--", "-->"), ("<", ">")):
+        if closer not in missing and source.startswith(opener, start):
+            stop = source.find(closer, start + 2)
+            if stop >= 0:
+                return stop + len(closer)
+            missing.add(closer)
+    return start + 2
+
+
+def _raw_text_end(source: str, name: str, at: int, missing: set[str]) -> int:
+    """Offset behind the end tag of a script or style that begins at `at`; `at` when there is none."""
+    if name in missing:
+        return at
+    closer = _CLOSERS[name].search(source, at)
+    if closer is None:
+        missing.add(name)
+        return at
+    return source.find(">", closer.end()) + 1 or len(source)
 
 
 def _tag_end(source: str, at: int, missing: set[str]) -> int:
@@ -258,18 +272,11 @@ class _Page:
                 return
 
     def open(self, name: str, attributes: str) -> None:
-        if name == "br":
-            if self.current:
-                self.flush()
-            elif not self.hidden:
-                self.blank()
-            return
-        if name == "hr":
-            self.flush(paragraph=True)
+        if name in {"br", "hr"}:
+            self._break(name)
             return
         if name in _BLOCK:
-            while self.stack and (self.stack[-1].name == "p" or self.stack[-1].name in _SELF_CLOSING.get(name, ())):
-                self._pop()
+            self._end_implied(name)
         values = _attributes(attributes) if "=" in attributes or "hidden" in attributes else {}
         if name == "img":
             self._image(values)
@@ -279,11 +286,28 @@ class _Page:
         element = self._element(name, values)
         if name in {"td", "th"}:
             self.cell = bool(self.current)
-        elif name in _BLOCK and not (element.name == "html"):
+        elif name in _BLOCK and name != "html":
             self.flush(paragraph=name in _PARAGRAPH)
         self._push(element)
         if name == "li" and not self.hidden:
             self._bullet()
+
+    def _break(self, name: str) -> None:
+        if name == "hr":
+            self.flush(paragraph=True)
+            if not self.hidden:
+                self.current.append(_DRAWN_LINE)
+                self.flush()
+        elif self.current:
+            self.flush()
+        elif not self.hidden:
+            self.blank()
+
+    def _end_implied(self, name: str) -> None:
+        """A new block ends an open paragraph, a new cell or item the open one."""
+        ended = _SELF_CLOSING.get(name, ())
+        while self.stack and (self.stack[-1].name == "p" or self.stack[-1].name in ended):
+            self._pop()
 
     def _element(self, name: str, values: dict[str, str]) -> _Open:
         mark = f"{values.get('id', '')} {values.get('class', '')} {values.get('name', '')}"

@@ -12,32 +12,51 @@ from daemon.core.message import Delivery, Header, Message, Report, ReportKind
 
 _OPENING_CHARS = 6_000
 _DAEMONS = re.compile(
-    r"mailer-?daemon|postmaster|mail-?daemon|maildaemon|mdaemon|mail delivery|mail\.?administrator|delivery.?subsystem|mail system|uucp"
-    r"|internet mail service|microsoft ?exchange|^bounces?\b|system administrator|smtp(?:server|gateway)|^root\b|mmdf|mailadmin",
+    r"mailer-?daemon|po+st_?master|mail-?daemon|maildaemon|mdaemon|mail delivery|mail\.?administrator"
+    r"|delivery.?subsystem|mail system|uucp"
+    r"|internet mail service|microsoft ?exchange|^bounces?\b|system administrator|smtp(?:server|gateway)|^root\b"
+    r"|mmdf|mailadmin",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
-    r"undeliver|delivery (?:status notification|failure|failed|report|problem|error|delayed)|returned (?:mail|to sender|message)|mail delivery"
-    r"|failure notice|delivery notification|non.?delivery|nondeliverable|could ?n[o']t (?:be )?deliver|delayed mail|mail system error|bounced"
-    r"|message (?:delayed|undeliverable|not delivered|status)|warning: (?:message|could not send)|mail could not|not deliverable|failed mail"
-    r"|unzustellbar|nicht zugestellt|zustellung|échec|non remis|non distribuable|no se (?:ha )?(?:puede|pudo) entregar|no entregado|entrega"
-    r"|mancata consegna|impossibile (?:recapitare|consegnare)|niet bestelbaar|onbestelbaar|não (?:entregue|é possível entregar)|olevererbart"
-    r"|kunde inte levereras|ikke leveres|nedoručiteln|niedostarczon|недоставлен|не доставлен|退信|配信不能|送信できません",
+    r"undeliver|delivery (?:status notification|failure|failed|report|problem|error|delayed)|returned (?:mail"
+    r"|to sender|message)|returning to sender|mail delivery"
+    r"|failure notice|delivery notification|non.?delivery|nondeliverable|could ?n[o']t (?:be )?deliver"
+    r"|delayed mail|mail system error|bounced"
+    r"|message (?:delayed|undeliverable|not delivered|status)|warning: (?:message|could not send)|mail could not"
+    r"|not deliverable|failed mail"
+    r"|unzustellbar|nicht zugestellt|zustellung|échec|non remis|non distribuable|no se (?:ha )?(?:puede"
+    r"|pudo) entregar|no entregado|entrega"
+    r"|mancata consegna|impossibile (?:recapitare|consegnare)|niet bestelbaar|onbestelbaar|não (?:entregue"
+    r"|é possível entregar)|olevererbart"
+    r"|kunde inte levereras|ikke leveres|nedoručiteln|niedostarczon|недоставлен"
+    r"|не доставлен|退信|配信不能|送信できません",
     re.IGNORECASE,
 )
 _PHRASE = re.compile(
-    r"this is the (?:qmail-send program|postfix (?:mail )?program|mail system|mail transfer agent|mmdf|machine generated)"
-    r"|this message was created automatically by (?:the )?(?:mail delivery|mail system)|a message (?:that )?you (?:have )?sent (?:could not|has not yet)"
-    r"|(?:could|can) ?not be delivered|could ?n[o']t (?:be )?deliver(?:ed)?|was ?n[o']t delivered|did not reach|has been delayed|not yet been delivered|delivery has failed"
-    r"|failed permanently|permanent (?:fatal )?errors?|transient (?:non-)?fatal|had (?:delivery )?errors|undeliverable|unable to deliver|unable to send"
-    r"|delivery (?:to the following|failed|failure|error|attempt)|failed to deliver|the following address(?:es)?|user unknown|unknown user|no such user"
-    r"|mailbox (?:full|unavailable|is full)|recipient (?:address )?rejected|quota exceeded|over quota|does not exist|is being returned|returned to (?:you|sender)"
-    r"|nicht zugestellt|konnte nicht|n'a pas pu être|n’a pas pu être|no se pudo|non è stato possibile|kon niet worden|não pôde ser|kunde inte"
-    r"|not listed in|unrouteable|message transfer agent|mail transport|invalid recipient|bad address|host unknown|address error|return(?:ed)? mail",
+    r"this is the (?:qmail-send program|postfix (?:mail )?program|mail system|mail transfer agent|mmdf"
+    r"|machine generated)"
+    r"|this message was created automatically by (?:the )?(?:mail delivery|mail system)"
+    r"|a message (?:that )?you (?:have )?sent (?:could not|has not yet)"
+    r"|(?:could|can) ?not be delivered|could ?n[o']t (?:be )?deliver(?:ed)?|was ?n[o']t delivered|did not reach"
+    r"|has been delayed|not yet been delivered|delivery has failed"
+    r"|failed permanently|permanent (?:fatal )?errors?|transient (?:non-)?fatal|had (?:delivery )?errors"
+    r"|undeliverable|unable to deliver|unable to send"
+    r"|delivery (?:to the following|failed|failure|error|attempt)|failed to deliver|the following address(?:es)?"
+    r"|user unknown|unknown user|no such user"
+    r"|mailbox (?:full|unavailable|is full)|recipient (?:address )?rejected|quota exceeded|over quota"
+    r"|does not exist|is being returned|returned to (?:you|sender)"
+    r"|nicht zugestellt|konnte nicht|n'a pas pu être|n’a pas pu être|no se pudo|non è stato possibile"
+    r"|kon niet worden|não pôde ser|kunde inte"
+    r"|no valid recipients|an error (?:has )?occurred while|error message below|addresses follow|unknown host"
+    r"|delivery problems|送信できません|エラー"
+    r"|not listed in|unrouteable|message transfer agent|mail transport|invalid recipient|bad address|host unknown"
+    r"|address error|return(?:ed)? mail",
     re.IGNORECASE,
 )
 _DELAY = re.compile(
-    r"delayed|warning message only|this is a warning|not yet been delivered|will (?:be )?(?:retry|retried|keep trying|continue)|still trying|has not yet"
+    r"delayed|warning message only|this is a warning|not yet been delivered|will (?:be )?(?:retry|retried"
+    r"|keep trying|continue)|still trying|has not yet"
     r"|could not send message for past|verzögert|temporarily|you do not need to resend|transient non-fatal",
     re.IGNORECASE,
 )
@@ -45,6 +64,8 @@ _FINAL = re.compile(r"permanent|failed|fatal|giving up|undeliverable|5\.\d\.\d|\
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = re.compile(r"(?:^|[\s:;(\"'#<>-])([45])(\d\d)(?=[\s-])(?![\d-]*[./])")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
+_BEFORE = 200  # characters before the first telling phrase: some systems name the address first
+_ADDRESSES = 50  # looked at
 _SPLIT = re.compile(
     r"^[->=*# \t]{0,12}.{0,40}(?:original message|copy of (?:your|the) message|message header|returned message)",
     re.IGNORECASE | re.MULTILINE,
@@ -69,12 +90,12 @@ def find_bounce(message: Message, text: str, *, headers: tuple[Header, ...]) -> 
     cut = _SPLIT.search(opening)
     own = opening[: cut.start()] if cut and cut.start() > 100 else opening
     phrase = _PHRASE.search(own)
-    told = own[phrase.start() :] if phrase else own
+    told = own[max(0, phrase.start() - _BEFORE) :] if phrase else own
     status = status_in(told)
     return Report(
         kind=ReportKind.DELIVERY,
         delivery=_delivery(message.subject, own, status),
-        recipient=_recipient(failed, told, message),
+        recipient=find_recipient(message, told, failed=failed, headers=headers),
         status=status,
         diagnostic=_diagnostic(told, status),
         original_message_id=next((header.value for header in headers if header.name == "message-id"), ""),
@@ -82,10 +103,19 @@ def find_bounce(message: Message, text: str, *, headers: tuple[Header, ...]) -> 
     )
 
 
+def is_from_system(message: Message) -> bool:
+    """True when the sender calls itself a mail system, or nobody."""
+    texts = (str(message.identity or ""), message.from_text)
+    return message.from_text.strip() in {"", "<>"} or any(_DAEMONS.search(text) for text in texts)
+
+
+def _has_null_path(message: Message) -> bool:
+    return any(value.strip() == "<>" for value in message.values("return-path"))
+
+
 def _is_bounce(message: Message, opening: str) -> bool:
-    own = str(message.identity or "")
-    daemon = bool(_DAEMONS.search(own) or _DAEMONS.search(message.from_text))
-    null_path = any(value.strip() == "<>" for value in message.values("return-path"))
+    daemon = is_from_system(message)
+    null_path = _has_null_path(message)
     subject = bool(_SUBJECT.search(message.subject))
     phrase = bool(_PHRASE.search(opening))
     if not phrase:
@@ -103,16 +133,21 @@ def _delivery(subject: str, own: str, status: str) -> Delivery:
     return Delivery.FAILED
 
 
-def _recipient(failed: str, told: str, message: Message) -> str:
+def find_recipient(message: Message, told: str, *, failed: str = "", headers: tuple[Header, ...] = ()) -> str:
+    """The address that could not be reached: as a field says, as the text says, else whom the returned mail was for."""
     match = _ADDRESS.search(failed)
     if match:
         return match[0]
-    own = {str(mailbox.address).lower() for mailbox in (*message.to, *message.from_)}
-    for found in _ADDRESS.finditer(told):
-        address = found[0].strip(".")
+    senders = {str(mailbox.address).lower() for mailbox in message.from_}
+    own = senders | {str(mailbox.address).lower() for mailbox in message.to}
+    found = [match[0].strip(".") for _, match in zip(range(_ADDRESSES), _ADDRESS.finditer(told), strict=False)]
+    for address in found:
         if address.lower() not in own and not _DAEMONS.search(address):
             return address
-    return ""
+    for header in headers:
+        if header.name in {"x-failed-recipients", "to"} and (match := _ADDRESS.search(header.value)):
+            return match[0]
+    return next((address for address in found if address.lower() not in senders), "")
 
 
 def _diagnostic(told: str, status: str) -> str:

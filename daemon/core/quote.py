@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from daemon.core.attribution import (
     JOINED,
     LINE,
+    has_date,
     header_block,
     is_attribution,
     is_divider,
@@ -26,7 +27,8 @@ from daemon.core.attribution import (
 )
 from daemon.core.markup import Line
 
-_QUOTE_MARK = re.compile(r"[ \t]{0,3}(?:>|[A-Z]{1,3}>(?= )|\|(?=[ >|]))")
+# Only ">": "C> dir", "SQL> select" and "| a | b |" are what people paste into a request.
+_QUOTE_MARK = re.compile(r"[ \t]{0,3}>")
 _BARE = re.compile(r"[\s>|*_]+")
 _SIGNATURE_LINES = 20
 _SENT_CHARS = 12  # shorter lines ("Hello,") are equal by chance
@@ -62,12 +64,17 @@ def split(lines: Sequence[Line], *, forward: bool = False, sent: Sequence[str] =
     return Split(*(_joined([t for t, k in zip(texts, kinds, strict=True) if k == kind]) for kind in (0, 1, 2)))
 
 
+def _is_marked(text: str) -> bool:
+    """True for a line with a quote mark; ">:" alone is the end of a wrapped attribution."""
+    return bool(_QUOTE_MARK.match(text)) and text.strip() != ">:"
+
+
 def _joined(texts: Sequence[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(text.rstrip() for text in texts)).strip("\n")
 
 
 def _kinds(lines: Sequence[Line], texts: Sequence[str]) -> list[int]:
-    kinds = [_QUOTED if line.quoted or _QUOTE_MARK.match(line.text) else _OWN for line in lines]
+    kinds = [_QUOTED if line.quoted or _is_marked(line.text) else _OWN for line in lines]
     _keep_forwards(texts, kinds)
     _close_gaps(texts, kinds)
     _mark_attributions(texts, kinds)
@@ -124,10 +131,12 @@ def _attribution_start(texts: Sequence[str], kinds: Sequence[int], end: int) -> 
         if is_divider(line):
             return begin
         if is_attribution(joined):
-            if starts_attribution(line):
+            if starts_attribution(line) or (weak < end and has_date(line)):
                 return begin
             if weak == end and len(joined) > 12:
                 weak = begin
+                if has_date(joined) or joined[0].isupper() or joined[0] in "\"'":
+                    break  # complete as it stands; the line above is the writer's
     if weak == end:
         size = next((n for n in range(1, 8) if end >= n and header_block(texts[end - n : end], 0) == n), 0)
         weak = end - size
@@ -152,16 +161,16 @@ def _begins_rest(texts: Sequence[str], kinds: Sequence[int], index: int) -> bool
     text = texts[index].strip()
     if is_divider(text):
         return True
-    if header_block(texts, index):
-        above = next((line.strip() for line in reversed(texts[max(0, index - 2) : index]) if line.strip()), "")
+    above = next((line.strip() for line in reversed(texts[max(0, index - 3) : index]) if line.strip()), "")
+    if header_block(texts, index, ruled=is_rule(above)):
         return not (above.endswith(":") and not is_rule(above) and not is_forward_mark(above)) and not is_forward_mark(
             above
         )
     if not starts_attribution(text):
         return is_sure_attribution(text) and "<" in text
     joined = ""
-    for line in texts[index : index + JOINED]:
-        if not line.strip() or len(line) > LINE:
+    for line, kind in zip(texts[index : index + JOINED], kinds[index : index + JOINED], strict=True):
+        if not line.strip() or len(line) > LINE or kind == _QUOTED:
             return False
         joined = f"{joined} {line.strip()}".strip()
         if is_sure_attribution(joined):

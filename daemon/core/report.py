@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from daemon.core.nondelivery import find_bounce, status_in
 from daemon.core.charset import decode, decode_words
 from daemon.core.clean import clean_line
 from daemon.core.fields import Field, read_block
 from daemon.core.identifier import first_id
 from daemon.core.message import Delivery, Header, Message, Report, ReportKind
+from daemon.core.nondelivery import find_bounce, find_recipient, is_from_system, status_in
 from daemon.core.parts import Part, reads_base64
 
 _KINDS = {
@@ -40,6 +40,7 @@ _ACTIONS = {
 }
 _STATUS_BYTES = 256 * 1024
 _STATUS_FIELDS = 2_000
+_OPENING = 6_000  # characters of text that may name the recipient
 _ORIGINAL_FIELDS = 200
 _VALUE_CHARS = 2_000
 _RECIPIENT = re.compile(r"(?:rfc822|utf-8|unitext|x-[a-z-]+)?\s*;?\s*<?([^<>\s;]{1,320})>?", re.IGNORECASE)
@@ -60,11 +61,34 @@ class _Original:
 def find_report(root: Part, message: Message, text: str) -> Report | None:
     """The report that this mail is, or None. `message` has its header fields read, `text` is its whole text."""
     top = list(_top_level(root))
+    complaint = _hotmail_complaint(top, message)
+    if complaint is not None:
+        return complaint
     for part in top:
         kind = _KINDS.get(part.content_type)
         if kind is not None and _belongs(part, root, message):
-            return _structured(kind, part, _find_original(top, text))
+            found = _structured(kind, part, _find_original(top, text))
+            if found.kind is ReportKind.DELIVERY and not found.recipient:
+                return replace(
+                    found, recipient=find_recipient(message, text[:_OPENING], headers=found.original_headers)
+                )
+            return found
     return find_bounce(message, text, headers=_find_original(top, text).headers)
+
+
+def _hotmail_complaint(top: list[Part], message: Message) -> Report | None:
+    """Outlook.com's junk mail reports come without a feedback part."""
+    if not message.subject.startswith("complaint about message from ") or not any(part.is_message for part in top):
+        return None
+    original = _find_original(top, "")
+    recipient = next((h.value for h in original.headers if h.name == "x-hmxmroriginalrecipient"), "")
+    return Report(
+        kind=ReportKind.ABUSE,
+        recipient=_bare(recipient),
+        diagnostic="complaint",
+        original_message_id=original.message_id,
+        original_headers=original.headers,
+    )
 
 
 def _top_level(root: Part) -> Iterator[Part]:
@@ -84,7 +108,7 @@ def _belongs(part: Part, root: Part, message: Message) -> bool:
     """
     if root.content_type == "multipart/report" or root.report_type:
         return True
-    return not part.name and part.disposition != "attachment" and (root is part or not message.values("x-mailer"))
+    return root is part or is_from_system(message)
 
 
 def _structured(kind: ReportKind, part: Part, original: _Original) -> Report:
