@@ -1,7 +1,7 @@
 """Notice and facts → Letter: templates, and what happens when one fails.
 
 Templates are data: `templates/<language>/<kind>.txt.j2` is the letter, and `letter.html.j2` sets the same
-words as HTML, so that the two cannot differ. An admin overrides any of them by file name
+paragraphs as HTML, so that the two cannot differ. An admin overrides any of them by file name
 (also `<language>/<kind>.html.j2`). Mail text reaches a template as a value only, cut and on one line; the
 environment is sandboxed, strict about undefined names and has no globals. Whatever fails, the
 requester gets an answer: the override, else the shipped template, else a plain sentence.
@@ -9,9 +9,8 @@ requester gets an answer: the override, else the shipped template, else a plain 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from daemon.core.policy import TRIAGE, Desk, Policy
 from daemon.core.sla import Hours, Promise
 from daemon.errors import Misconfigured
 from daemon.languages import DEFAULT, choose, hours_in_words, in_language, plain_letter, say_instant
+from daemon.paragraphs import WORDS_MARK, plain, read_letter
 
 __all__ = ["Renderer", "hours_in_words", "say_instant"]
 
@@ -44,27 +44,7 @@ _AUTOMATIC = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})
 _LAYOUT = "letter.html.j2"
 _VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120}
 _SHORT_CHARS = 100
-_SUBJECT_MARK = "Subject: "
-_WORDS_MARK = "\0words\0"  # where a person's words go; no value can hold it, `one_line` drops controls
 _TROUBLE = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A stretch of a paragraph, said strongly or not."""
-
-    text: str
-    strong: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paragraph:
-    """What the layout sets: `kind` is text (`lines` of runs), facts (`rows` of label and value) or words (`words`)."""
-
-    kind: str
-    lines: tuple[tuple[Run, ...], ...] = ()
-    rows: tuple[tuple[str, str, bool], ...] = ()
-    words: str = ""
 
 
 class Renderer:
@@ -130,9 +110,10 @@ class Renderer:
     def _letter(self, environment: _Environment, name: str, notice: Notice, values: Mapping[str, object]) -> Letter:
         language = name.partition("/")[0]
         limit = TEXT_BYTES if notice.kind in _AUTOMATIC else _LAYOUT_CHARS
-        neutral, paragraphs = _read_text(_run(environment, name, values, _LAYOUT_CHARS), values)
         words = str(values["words"])
-        text = "\n\n".join(_plain(paragraph, words) for paragraph in paragraphs) + "\n"
+        strong = tuple(str(values[key]) for key in ("due", "reference") if values[key])
+        neutral, paragraphs = read_letter(_run(environment, name, values, _LAYOUT_CHARS), words, strong)
+        text = "\n\n".join(map(plain, paragraphs)) + "\n"
         if len(text.encode("utf-8", "replace")) - len(words.encode("utf-8", "replace")) > limit:
             if not values["advice"]:
                 raise ValueError(f"the letter is larger than {limit} bytes")
@@ -229,9 +210,13 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values["quoted"] = notice.kind is NoticeKind.TEAM  # somebody else's words are set off, our own are not
     values["certain"] = notice.certain
     values["variant"] = notice.promise.hours.value if notice.promise else "open"
-    values["detail"] = tuple((one_line(a, _SHORT_CHARS), one_line(b, 4 * _SHORT_CHARS)) for a, b in notice.detail)
+    values["detail"] = tuple(
+        (one_line(label, _SHORT_CHARS), one_line(value, 4 * _SHORT_CHARS))
+        for label, value in notice.detail
+        if value.strip()
+    )
     values["words"] = "" if notice.kind in _AUTOMATIC else _readable(notice.text)
-    values["text"] = _WORDS_MARK
+    values["text"] = WORDS_MARK
     return values
 
 
@@ -263,47 +248,6 @@ def _run(environment: _Environment, name: str, values: Mapping[str, object], lim
             raise ValueError(f"{name}: says more than {limit} characters")
         pieces.append(piece)
     return "".join(pieces)
-
-
-def _read_text(said: str, values: Mapping[str, object]) -> tuple[str, tuple[Paragraph, ...]]:
-    """The neutral subject of the first line, and the paragraphs. Indented lines are labelled facts."""
-    lines = [line.rstrip() for line in said.split("\n")]
-    neutral = ""
-    if lines[0].startswith(_SUBJECT_MARK):
-        neutral = lines.pop(0).removeprefix(_SUBJECT_MARK)
-    strong = tuple(str(values[key]) for key in ("due", "reference") if values[key])
-    blocks = [block.split("\n") for block in re.split(r"\n{2,}", "\n".join(lines).strip("\n"))]
-    paragraphs = (_paragraph(block, strong, str(values["words"])) for block in blocks if any(block))
-    return neutral, tuple(paragraph for paragraph in paragraphs if paragraph.kind != "words" or paragraph.words)
-
-
-def _paragraph(block: list[str], strong: tuple[str, ...], words: str) -> Paragraph:
-    if _WORDS_MARK in block:
-        return Paragraph(kind="words", words=words)
-    if all(line.startswith("  ") and ": " in line for line in block):
-        pairs = [line.strip().partition(": ")[::2] for line in block]
-        return Paragraph(kind="facts", rows=tuple((label, value, value in strong) for label, value in pairs))
-    return Paragraph(kind="text", lines=tuple(tuple(_runs(line, strong)) for line in block))
-
-
-def _runs(line: str, strong: tuple[str, ...]) -> Iterator[Run]:
-    for phrase in strong:
-        before, found, after = line.partition(phrase)
-        if found:
-            yield from _runs(before, strong)
-            yield Run(text=phrase, strong=True)
-            yield from _runs(after, strong)
-            return
-    if line:
-        yield Run(text=line, strong=False)
-
-
-def _plain(paragraph: Paragraph, words: str) -> str:
-    if paragraph.kind == "words":
-        return words
-    if paragraph.kind == "facts":
-        return "\n".join(f"  {label}: {value}" for label, value, _ in paragraph.rows)
-    return "\n".join("".join(run.text for run in line) for line in paragraph.lines)
 
 
 def _line_of(error: Exception, name: str) -> str:
