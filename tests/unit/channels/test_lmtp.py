@@ -12,8 +12,7 @@ from daemon.channels.gate import Limits
 from daemon.channels.smtp import Doorway, Listener, bind_unix
 from daemon.core.envelope import Channel
 from daemon.errors import Misconfigured, Unavailable
-
-from .conftest import OpenDesk, Store, Wire, admit
+from tests.unit.channels.conftest import OpenDesk, Store, Wire, admit
 
 MAIL = b"Subject: help\r\n\r\nprinter\r\n"
 

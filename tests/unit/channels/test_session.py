@@ -16,8 +16,7 @@ from daemon.channels.gate import Limits
 from daemon.core.address import Address
 from daemon.core.envelope import Channel
 from daemon.errors import Misconfigured, StorageFull, Unavailable
-
-from .conftest import OpenDesk, Wire, make_certificate, trusting
+from tests.unit.channels.conftest import OpenDesk, Wire, make_certificate, trusting
 
 MAIL = b"Subject: help\r\n\r\nprinter\r\n"
 
