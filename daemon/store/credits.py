@@ -108,8 +108,13 @@ def give_back(tx: Connection, address: Address, policy: Policy, *, now: datetime
     for row in tx.execute(_TEAMS_BELOW, {"limit": full}).all():
         tx.execute(_ADD, {"b_scope": "team", "b_key": row.key, "b_amount": full - row.left})
         facts.append((f"team:{row.key}", str(full - row.left)))
-    if facts:
-        journal.append(tx, [journal.Line(name=RETURNED, facts=tuple(facts))], now=now)
+    lines = [journal.Line(name=RETURNED, facts=tuple(some)) for some in _pieces(facts)]
+    journal.append(tx, lines, now=now)
+
+
+def _pieces(facts: list[tuple[str, str]], size: int = 40) -> list[list[tuple[str, str]]]:
+    """`facts` in pieces that one journal line can hold."""
+    return [facts[start : start + size] for start in range(0, len(facts), size)]
 
 
 def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> None:

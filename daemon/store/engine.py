@@ -79,12 +79,17 @@ def exclusive(tx: Connection) -> None:
 def integrity(engine: Engine) -> tuple[str, ...]:
     """What the database says of its own health: empty when clean. Reads the whole SQLite file."""
     with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
-        if is_sqlite(engine):
-            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-            found += [str(tuple(row)) for row in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)]
-            return tuple(line for line in found if line != "ok")
-        invalid = connection.execute(text("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"))
-        return tuple(f"invalid index {row[0]}" for row in invalid)
+        return integrity_of(connection)
+
+
+def integrity_of(connection: Connection) -> tuple[str, ...]:
+    """The same, on a connection that is there already."""
+    if is_sqlite(connection):
+        found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+        found += [str(tuple(row)) for row in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)]
+        return tuple(line for line in found if line != "ok")
+    invalid = connection.execute(text("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"))
+    return tuple(f"invalid index {row[0]}" for row in invalid)
 
 
 def _parse(url: str) -> URL:

@@ -91,6 +91,8 @@ Index(
     postgresql_where=text("ticket_id IS NOT NULL"),
 )
 
+Index("ix_inbound_outcome", INBOUND.c.outcome, INBOUND.c.ack_reason)  # counts without reading the wide rows
+
 RAW = Table(
     "raw",
     METADATA,
@@ -118,6 +120,8 @@ DELIVERY = Table(
     Column("received_at", Instant, nullable=False),
     sqlite_autoincrement=True,
 )
+
+Index("ix_delivery_acceptance", DELIVERY.c.acceptance)
 
 TICKET = Table(
     "ticket",
@@ -258,6 +262,8 @@ Index(
     postgresql_where=text("done_at IS NULL"),
 )
 
+Index("ix_outbox_state", OUTBOX.c.state, OUTBOX.c.kind)
+
 PROMISE = Table(
     "promise",
     METADATA,
@@ -275,12 +281,7 @@ PROMISE = Table(
     Column("state", String(16), nullable=False),  # open, kept, broken, revised
     Column("answered_at", Instant),
 )
-Index(
-    "ix_promise_open",
-    PROMISE.c.due_at,
-    sqlite_where=text("state = 'open'"),
-    postgresql_where=text("state = 'open'"),
-)
+Index("ix_promise_state", PROMISE.c.state, PROMISE.c.due_at)
 
 CREDIT = Table(
     "credit",
@@ -332,7 +333,7 @@ REFUSAL = Table(
     "refusal",
     METADATA,
     Column("reason", Key, primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("amount", Integer, nullable=False),
     Column("last_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )

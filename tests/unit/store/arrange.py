@@ -96,9 +96,9 @@ def a_posting(**over: Any) -> outbox.Posting:
         "sequence": 1,
         "to": "jo@example.org",
         "mail_from": "",
-        "content": b"Subject: hello\r\n\r\nhello\r\n",
     }
     values.update(over)
     values["to"] = an_address(str(values["to"]))
     values.setdefault("message_id", f"<{values['kind']}.{values['ticket_id']}.{values['sequence']}@us.example>")
+    values.setdefault("content", f"Message-ID: {values['message_id']}\r\n\r\nhello\r\n".encode())
     return outbox.Posting(**values)
