@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 _MAX_FIELD = 8_192  # characters read of one field
 _MAX_RESULTS = 50
@@ -40,7 +41,7 @@ class AuthResults:
 
 def parse_authentication_results(value: str) -> AuthResults:
     """What one field says."""
-    segments = list(_segments(value[:_MAX_FIELD]))[: _MAX_RESULTS + 1]
+    segments = list(islice(_segments(value[:_MAX_FIELD]), _MAX_RESULTS + 1))
     head = segments[0] if segments else []
     authserv_id = head[0].lower() if head and "=" not in head[0] else ""
     statements = segments[1:] if authserv_id else segments

@@ -32,6 +32,7 @@ from daemon.core.trust import Trust
 MAX_IDS = 50  # newest identifiers that are looked at; a thread's older ones say the same
 MAX_ADDRESSES = 100  # addresses searched for tokens
 _MAX_SUBJECT = 1_000
+_MAX_TRACE = 1_000  # characters of a Delivered-To and its like
 _MAX_TEXT = 100_000  # characters of new text in a fingerprint
 ADDRESSED_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
 
@@ -130,10 +131,10 @@ def _addressed(message: Message, envelope: Envelope) -> Iterator[Address]:
     yield from envelope.forward_paths[:MAX_ADDRESSES]
     for mailbox in (message.to + message.cc)[:MAX_ADDRESSES]:
         yield mailbox.address
-    for header in message.headers:
-        if header.name in ADDRESSED_FIELDS:
-            for _, address in parse_address_list(header.value, limit=5):
-                yield address
+    traces = [header.value for header in message.headers if header.name in ADDRESSED_FIELDS]
+    for value in traces[:MAX_ADDRESSES]:
+        for _, address in parse_address_list(value[:_MAX_TRACE], limit=5):
+            yield address
 
 
 def _bounce_of(message: Message, envelope: Envelope, keyring: Keyring) -> OwnId | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.core.match import Clues  # `match` needs `Trust`
 
 _FIELD = "authentication-results"
+_MAX_FIELDS = 50  # our own server writes on top of what came before it
 
 
 class Proof(IntEnum):
@@ -90,7 +91,7 @@ def _trusted(message: Message, policy: Policy) -> AuthResults | None:
     ours = {name.lower() for name in policy.trusted_authserv_ids if name}
     if not ours:
         return None
-    fields = (parse_authentication_results(value) for value in message.values(_FIELD))
+    fields = (parse_authentication_results(value) for value in message.values(_FIELD)[:_MAX_FIELDS])
     return next((field for field in fields if field.authserv_id in ours), None)
 
 
