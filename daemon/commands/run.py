@@ -9,6 +9,7 @@ import click
 from daemon import logs
 from daemon.app import Daemon
 from daemon.commands.configured import configured
+from daemon.settings import state_directory
 from daemon.store.engine import open_engine
 from daemon.store.migrate import SchemaState, migrate, schema_state
 
@@ -19,6 +20,7 @@ def command(config: str | None) -> None:
     """Run the daemon in the foreground until SIGTERM; SIGHUP reloads the configuration."""
     settings = configured(config)
     logs.configure(settings.log.level, settings.log.format)
+    state_directory(settings)
     _first_start(settings.state.database_url)
     asyncio.run(_serve(Daemon(settings, reload=lambda: configured(config))))
 
