@@ -47,6 +47,7 @@ _MAILBOX = re.compile(r"<\s?[^<>\s]{1,200}@[^<>\s]{1,200}>|\[mailto:|\S@\S")
 _DATE_AND_MAILBOX = re.compile(r"(?:19|20)\d\d.{0,200}<\s?[^<>\s]{1,200}@[^<>\s]{1,200}\s?>\s*(?:[:：]$|$)")
 _COLON = (":", "：")
 
+_DASHES = frozenset("-_=*–—")
 _DIVIDER = re.compile(
     r"[-_=*\s]{0,12}[-–—_]{2,12}\s*(?:Original Message|Original Appointment|Reply message|Ursprüngliche Nachricht"
     r"|Urspr\. Nachricht"
@@ -132,7 +133,7 @@ _RULE = re.compile(r"[-_=*~]{3,80}")
 
 def is_attribution(text: str) -> bool:
     """True for a line (or joined lines) that names the writer of the quote below it."""
-    if len(text) > LINE * 2:
+    if len(text) > LINE * 2 or not text.endswith((*_COLON, ">")):
         return False
     if _DATE_AND_MAILBOX.search(text):
         return True
@@ -165,12 +166,14 @@ def is_sure_attribution(text: str) -> bool:
 
 def is_divider(line: str) -> bool:
     """True for "-----Original Message-----" in any of our languages."""
-    return len(line) <= LINE and bool(_DIVIDER.fullmatch(line.strip()) or _DASHED.fullmatch(line.strip()))
+    if len(line) > LINE or line.lstrip()[:1] not in _DASHES:
+        return False
+    return bool(_DIVIDER.fullmatch(line.strip()) or _DASHED.fullmatch(line.strip()))
 
 
 def is_forward_mark(line: str) -> bool:
     """True for the line above a mail that was forwarded inline."""
-    return len(line) <= LINE and bool(_FORWARD.fullmatch(line.strip()))
+    return 12 <= len(line) <= LINE and bool(_FORWARD.fullmatch(line.strip()))
 
 
 def is_forward_subject(subject: str) -> bool:
@@ -189,6 +192,8 @@ def header_block(lines: Sequence[str], at: int, *, ruled: bool = False) -> int:
     It wants From, Sent (or Date) and To or Subject in Outlook's order; below a drawn line (`ruled`) any
     order of three of them. Raw headers that somebody pasted for us have others between them.
     """
+    if _head_kind(lines[at][:80]) is None:
+        return 0
     seen: list[int] = []
     for index in range(at, min(len(lines), at + _HEAD_LINES)):
         line = lines[index][:80]
@@ -219,6 +224,8 @@ def _block_length(lines: Sequence[str], at: int, end: int) -> int:
 
 def _head_kind(line: str) -> int | None:
     """0 From, 1 Sent, 2 To, 3 Subject, -1 another label of such blocks, None for no label."""
+    if ":" not in line and "：" not in line:
+        return None
     for kind, pattern in enumerate((_HEAD_FROM, _HEAD_SENT, _HEAD_TO, _HEAD_SUBJECT)):
         if pattern.match(line):
             return kind

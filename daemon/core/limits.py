@@ -89,7 +89,8 @@ def _over_in_body(raw: bytes, lines: int, limits: Limits) -> set[str]:
     over = set()
     words = limits.encoded_words * _BODY_WORDS_FACTOR
     if (
-        raw.count(b"=?") > words
+        b"=?" in raw
+        and raw.count(b"=?") > words
         and sum(1 for _ in zip(range(words + 1), _WORD_START.finditer(raw), strict=False)) > words
     ):
         over.add("encoded_words")

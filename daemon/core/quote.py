@@ -86,7 +86,7 @@ def _keep_forwards(texts: Sequence[str], kinds: list[int]) -> None:
     """A quote under "Begin forwarded message:" is what the writer wants us to read."""
     keep, near = False, 0
     for index, text in enumerate(texts):
-        if is_forward_mark(_BARE.sub(" ", text)[: LINE + 1]) if len(text) <= LINE else False:
+        if 12 <= len(text) <= LINE and is_forward_mark(_BARE.sub(" ", text)):
             keep, near = True, index
         elif keep and kinds[index] == _OWN and text.strip() and index - near > 3:
             keep = False
