@@ -38,6 +38,10 @@ class Layer:
     table: Table
     lines: dict[locate.Path, int]
 
+    def place(self, path: locate.Path) -> str:
+        line = self.lines[path]
+        return f"{self.name}:{line}" if line else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
@@ -48,11 +52,15 @@ class Merged:
 
     def where(self, path: locate.Path) -> str:
         """`file:line` of a key, or of the nearest table above it, in the highest layer that has it."""
-        for length in range(len(path), 0, -1):
+        for layer in reversed(self.layers):
+            if not any(layer.lines.values()) and any(key[: len(path)] == path for key in layer.lines):
+                return layer.name  # a variable or an override that put something at or below the key
+            if path in layer.lines:
+                return layer.place(path)
+        for length in range(len(path) - 1, 0, -1):
             for layer in reversed(self.layers):
-                line = layer.lines.get(path[:length])
-                if line is not None:
-                    return f"{layer.name}:{line}" if line else layer.name
+                if path[:length] in layer.lines:
+                    return layer.place(path[:length])
         return self.layers[-1].name if len(self.layers) > len(DEFAULTS) else "configuration"
 
 

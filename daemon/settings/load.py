@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -18,8 +19,11 @@ from daemon.settings.layers import Merged, Table, candidates, environment, merge
 from daemon.settings.meaning import Fault, faults
 from daemon.settings.model import Settings
 
+_BREAKING = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # a line break is fine inside words
 MAX_SECRET = 65_536
 MAX_FAULTS = 30
+MAX_LINE = 600
 _NAMED = ("desk", "team", "tier", "category", "calendar", "robot", "imap")
 _SECRETS = {"password_file": "password", "database_password_file": "database_password"}
 _FILLED = frozenset({"name", "number", *_SECRETS.values()})
@@ -38,7 +42,7 @@ def load(
     variables = environment(environ)
     layers = merged(path, overrides or {}, variables)
     table = layers.table
-    early = [*_named(table), *_read_secrets(table, (), variables)]
+    early = [*_unprintable(table, ()), *_named(table), *_read_secrets(table, (), variables)]
     _default_state(table, variables)
     settings: Settings | None = None
     try:
@@ -55,15 +59,28 @@ def load(
 
 
 def _lines(found: Iterable[Fault], layers: Merged) -> str:
-    lines = dict.fromkeys(
-        f"{layers.where(fault.path)}: {'.'.join(map(str, fault.path))}: {fault.words}"
-        if fault.path
-        else f"{layers.where(())}: {fault.words}"
-        for fault in found
-    )
+    lines = dict.fromkeys(_line(fault, layers.where(fault.path)) for fault in found)
     shown = list(lines)[:MAX_FAULTS]
     rest = len(lines) - len(shown)
     return "\n".join([*shown, *([f"… and {rest} more"] if rest else [])])
+
+
+def _line(fault: Fault, where: str) -> str:
+    """One fault on one line, whatever stands in its key or its words."""
+    key = f"{'.'.join(map(str, fault.path))}: " if fault.path else ""
+    return _BREAKING.sub(lambda match: ascii(match[0])[1:-1], f"{where}: {key[:120]}{fault.words}")[:MAX_LINE]
+
+
+def _unprintable(value: Any, path: tuple[str | int, ...]) -> Iterable[Fault]:
+    """Control characters and broken text, which would end up in logs, headers and file names."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unprintable(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unprintable(item, (*path, index))
+    elif isinstance(value, str) and _UNPRINTABLE.search(value):
+        yield Fault(path, "has control characters or is not UTF-8")
 
 
 def _named(table: Table) -> list[Fault]:

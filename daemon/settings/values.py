@@ -212,11 +212,15 @@ def _zone(value: Any) -> str:
 def _words(value: Any) -> tuple[tuple[str, str], ...]:
     """Words per language; a plain string holds for every language."""
     if isinstance(value, str):
-        return ((EVERY_LANGUAGE, value.strip()),)
+        return ((EVERY_LANGUAGE, _one_line(value)),)
     if not isinstance(value, dict) or not all(isinstance(words, str) for words in value.values()):
         msg = 'should be a string, or a table by language like { en = "…", de = "…" }'
         raise ValueError(msg)
-    return tuple((_language(language), words.strip()) for language, words in value.items())
+    return tuple((_language(language), _one_line(words)) for language, words in value.items())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _keywords(value: Any) -> tuple[str, ...]:
@@ -257,4 +261,4 @@ Words = Annotated[tuple[tuple[str, str], ...], PlainValidator(_words)]
 Keywords = Annotated[tuple[str, ...], PlainValidator(_keywords)]
 Languages = Annotated[tuple[Annotated[str, PlainValidator(_language)], ...], AfterValidator(_unique)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, AfterValidator(_one_line), StringConstraints(min_length=1, max_length=200)]
