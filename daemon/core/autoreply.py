@@ -65,9 +65,18 @@ def automatic_mark(case: Case) -> str | None:
 
 
 def vacation_note(case: Case) -> str | None:
-    """The subject of an absence note, with evidence that no person sent it."""
-    words = answered_words(case.message.subject) or absent_words(case.message.subject)
-    evidence = _evidence(case) if words else ""
+    """The subject of an automatic answer or an absence note, with evidence that no person sent it.
+
+    That the mail answers another one is evidence only for "Automatic reply:" and its like;
+    people do write "Absence: three days" into a thread.
+    """
+    answered = answered_words(case.message.subject)
+    words = answered or absent_words(case.message.subject)
+    if not words:
+        return None
+    evidence = _evidence(case)
+    if answered and not evidence and (case.message.in_reply_to or case.message.references):
+        evidence = "answers a mail"
     return f"{evidence}, subject “{words}”" if evidence else None
 
 
@@ -90,8 +99,6 @@ def _evidence(case: Case) -> str:
     bulk = next((value for value in case.values("precedence", "x-precedence") if bare(value) in _BULK), None)
     if bulk is not None:
         return f"Precedence: {bulk}"
-    if "x-auto-response-suppress" in case.fields:
-        return "X-Auto-Response-Suppress"
-    if case.clues.own_ids:
-        return "answers a notice of ours"
-    return "answers a mail" if case.message.in_reply_to or case.message.references else ""
+    if suppresses_all(case) is not None:
+        return "X-Auto-Response-Suppress: All"
+    return "answers a notice of ours" if case.clues.own_ids else ""

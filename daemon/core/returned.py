@@ -17,11 +17,6 @@ from daemon.core.senders import is_daemon, looks_like_machine
 
 _MAX_TEXT = 3_000  # characters of text that are searched: reports say it first
 _REPLY_PREFIX = re.compile(r"\s*(?:re|aw|fw|fwd|wg|sv|tr|rv|antw)\s?[::]", re.IGNORECASE)
-_DAEMON_NAME = re.compile(
-    r"mail(?:er)?[ -]?(?:delivery )?(?:sub)?(?:daemon|system)\b|mail delivery|system administrator|postmaster"
-    r"|(?:mail|email) (?:administrator|router)|returned mail",
-    re.IGNORECASE,
-)
 _TRANSCRIPT = re.compile(
     r"\b[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}\b|\bsmtp error\b|^(?:reporting-mta|final-recipient|diagnostic-code):"
     r"|<<< ?[45]\d\d |>>> ?(?:rcpt to|data)|said: ?[45]\d\d"
@@ -33,6 +28,7 @@ _TRANSCRIPT = re.compile(
     r"|n'a pas pu (?:etre|être)|konnte nicht zugestellt|no se pudo entregar|non .{0,20}recapitat",
     re.IGNORECASE | re.MULTILINE,
 )
+_JMRP = re.compile(r"complaint about message from [0-9a-f]")
 _CHALLENGE_FIELDS = (
     "x-boxtrapper",
     "x-spamarrest",
@@ -45,9 +41,8 @@ _CHALLENGE_FIELDS = (
 _CHALLENGE = re.compile(
     r"verify#[\w-]{12,}|^(?:re: ?)?please confirm your (?:message|e-?mail)(?: to .{1,100})?$"
     r"|\[spam ?arrest\]|^spam ?arrest:"
-    r"|^your e-?mail requires verification|^(?:sender )?verification required(?: for|:)"
-    r"|^confirm your (?:message|e-?mail) to "
-    r"|anti-?spam uol|^challenge:|^\[challenge\]|^please verify (?:that )?(?:you are|you're) (?:a )?human",
+    r"|^your e-?mail requires verification|^sender verification required|^confirm your (?:message|e-?mail) to \S+@\S+$"
+    r"|anti-?spam uol|^please verify (?:that )?(?:you are|you're) (?:a )?human",
     re.IGNORECASE,
 )
 
@@ -68,16 +63,16 @@ def delivery_report(case: Case) -> str | None:
         return f"{system}, subject “{words}”"
     transcript = _transcript(case)
     if transcript and (system or (words and looks_like_machine(case.message.from_text))):
-        return f"{system or case.message.from_text}, text “{transcript}”"
+        return f"{system or case.message.from_text[:80]}, text “{transcript}”"
     return None
 
 
 def suspected_report(case: Case) -> str | None:
-    """Nothing but a subject, from what calls itself a mail system: not a report we could use, but no person either."""
+    """Nothing but a subject, from what calls itself a mail system: a person must see it, nobody need be answered."""
     if _REPLY_PREFIX.match(case.message.subject) or not looks_like_machine(case.message.from_text):
         return None
     words = returned_words(case.message.subject)
-    return f"{case.message.from_text}, subject “{words}”" if words else None
+    return f"{case.message.from_text[:80]}, subject “{words}”" if words else None
 
 
 def disposition_report(case: Case) -> str | None:
@@ -92,7 +87,7 @@ def abuse_report(case: Case) -> str | None:
     """A complaint about mail (ARF, or Microsoft's form of it)."""
     if _report_type(case) == "feedback-report" or _reports(case, ReportKind.ABUSE):
         return "report-type=feedback-report"
-    if "x-hmxmroriginalrecipient" in case.fields or case.message.subject.startswith("complaint about message from "):
+    if "x-hmxmroriginalrecipient" in case.fields or _JMRP.match(case.message.subject):
         return case.message.subject
     return None
 
@@ -131,8 +126,7 @@ def _from_system(case: Case) -> str:
         return f"from {identity}"
     if any(is_daemon(mailbox.address) for mailbox in case.message.from_):
         return f"from {case.message.from_text}"
-    name = _DAEMON_NAME.search(case.message.from_text[:500])
-    return f"from “{name[0]}”" if name else ""
+    return ""
 
 
 def _transcript(case: Case) -> str:

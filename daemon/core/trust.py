@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.core.match import Clues  # `match` needs `Trust`
 
 _FIELD = "authentication-results"
+_MAX_ID = 1_000  # characters in which the authserv-id must stand
 _MAX_FIELDS = 50  # our own server writes on top of what came before it
 
 
@@ -91,7 +92,9 @@ def _trusted(message: Message, policy: Policy) -> AuthResults | None:
     ours = {name.lower() for name in policy.trusted_authserv_ids if name}
     if not ours:
         return None
-    fields = (parse_authentication_results(value) for value in message.values(_FIELD)[:_MAX_FIELDS])
+    values = message.values(_FIELD)[:_MAX_FIELDS]
+    named = (value for value in values if any(name in value[:_MAX_ID].lower() for name in ours))  # most are not ours
+    fields = (parse_authentication_results(value) for value in named)
     return next((field for field in fields if field.authserv_id in ours), None)
 
 
