@@ -116,6 +116,7 @@ class Relay:
         """Say QUIT on the kept connections."""
         kept, self._kept = self._kept, []
         await asyncio.gather(*(_quit(line.client) for line in kept))
+        await asyncio.sleep(0)  # the transports end in the loop's next round
 
     # -- connections -------------------------------------------------------------------------------------------
 
@@ -125,7 +126,7 @@ class Relay:
             line = self._kept.pop()
             if line.client.is_connected and now - line.free_since < _KEPT_S and line.mails < _MAILS_PER_CONNECTION:
                 return line
-            line.client.close()
+            _drop(line.client)
         return None
 
     def _keep(self, line: _Line) -> None:
@@ -158,13 +159,13 @@ class Relay:
                 await client.login(settings.user, settings.password)
         except (SMTPException, OSError, ValueError) as error:
             if client is not None:
-                client.close()
+                _drop(client)
             outcome = _deferred(error, step)
             log.warning("relay.unavailable", host=settings.host, port=settings.port, step=step, reply=outcome.reply)
             return outcome
         except BaseException:
             if client is not None:
-                client.close()
+                _drop(client)
             raise
         return _Line(client)
 
@@ -189,7 +190,7 @@ class Relay:
             if keep and line.client.is_connected:
                 self._keep(line)
             else:
-                line.client.close()
+                _drop(line.client)
         return outcome
 
     async def _dialogue(self, client: SMTP, mail_from: str | None, recipient: str, raw: bytes) -> Submission:
@@ -290,7 +291,15 @@ async def _quit(client: SMTP) -> None:
     except (SMTPException, OSError):
         log.debug("relay.quit_unanswered")
     finally:
-        client.close()
+        _drop(client)
+
+
+def _drop(client: SMTP) -> None:
+    """Cut the connection: nobody waits for a relay that reads slowly."""
+    transport = client.transport
+    client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 def _deferred(error: Exception, step: Step) -> Deferred:
