@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from daemon.settings.values import Duration, Listen, Mailbox, Name, Section
+from daemon.settings.values import Duration, Listen, Name, Section
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Security = Literal["none", "starttls", "tls"]
@@ -29,11 +29,10 @@ def is_loopback(host: str) -> bool:
 
 
 class LoginSection(Section):
-    """[smtp.users.NAME]: a login for AUTH; a mail it submits from one of `addresses` counts as proven."""
+    """[smtp.users.NAME]: a login for AUTH. A name that is a mail address proves that From of what it submits."""
 
     password_file: Path
     password: Annotated[SecretStr, Field(repr=False)]
-    addresses: tuple[Mailbox, ...] = ()
 
 
 class ListenerSection(Section):
@@ -86,11 +85,13 @@ class ImapSection(Section):
     user: str
     password_file: Path
     password: Annotated[SecretStr, Field(repr=False)]
+    oauth: bool = False  # the file holds an access token that a helper keeps fresh: read again at each login
     folder: str = "INBOX"
     after: Literal["flag", "seen", "move", "delete", "none"] = "flag"
     move_to: str = ""
     read_only: bool = False
     idle: bool = True
+    idle_s: Annotated[float, Field(ge=1, le=1740)] = 240  # RFC 2177: servers may hang up after 30 minutes
     poll_s: Annotated[float, Field(ge=0.05, le=3600)] = 60
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30
     since: date | None = None  # older mail is left alone
@@ -110,6 +111,12 @@ class ImapSection(Section):
             msg = f'read_only and after = "{self.after}" exclude each other'
             raise ValueError(msg)
         return self
+
+    def secret(self) -> str:
+        """The password, or with `oauth` the access token as it is now. Raises OSError when its file is gone."""
+        if self.oauth:
+            return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        return self.password.get_secret_value()
 
 
 class RelaySection(Section):

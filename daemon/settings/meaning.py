@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from daemon.core.guards import GUARDS
 from daemon.core.ticket import Priority
 from daemon.settings.mail import ListenerSection
 from daemon.settings.model import Settings
@@ -170,6 +171,13 @@ def _languages(settings: Settings) -> Iterator[Fault]:
                 yield Fault(("category", category.name, key), "needs words in English or in a desk's first language")
 
 
+def _guards(settings: Settings) -> Iterator[Fault]:
+    known = [guard.name for guard in GUARDS]
+    for name in settings.guards.disabled:
+        if name not in known:
+            yield Fault(("guards", "disabled"), _unknown("guard", name, known))
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _teams,
     _tiers,
@@ -181,6 +189,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _files,
     _listeners,
     _languages,
+    _guards,
 )
 
 

@@ -114,7 +114,7 @@ class ReaderSection(Section):
     """[reader]: the worker processes that parse and classify. 0 workers: as many as the processors allow, at most 4."""
 
     workers: Annotated[int, Field(ge=0, le=64)] = 0
-    cpu_s: Annotated[float, Field(gt=0, le=120)] = 5
+    cpu_s: Annotated[int, Field(ge=1, le=120)] = 5
     memory_mb: Annotated[int, Field(ge=128, le=16_384)] = 512
 
 

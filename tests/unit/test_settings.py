@@ -242,6 +242,7 @@ CASES = {
         "state.database",
         "no password in the URL",
     ),
+    "unknown guard": ('[guards]\ndisabled = ["lists"]\n', 7, "guards.disabled", 'there is no guard "lists"'),
     "no model": ('[classifier]\nmodel = "gone"\n', 7, "classifier.model", "does not exist"),
     "no category at all": ("[catalogue]\nbuiltin = false\n", None, "category", "at least one"),
     "name of a table": ('[desk.Help]\ntitle = "x"\naddress = "h@example.org"\n', 6, "desk.Help", "small letters"),
@@ -598,3 +599,14 @@ def test_the_documented_ten_lines_are_a_configuration(folder: Path, page: str) -
 
     assert settings.relay.security == "starttls"
     assert policy(settings, keyring=KEYRING).team("service-desk").addresses
+
+
+def test_an_access_token_is_read_when_it_is_used(folder: Path) -> None:
+    """With oauth the helper that renews the token needs no reload of ours."""
+    secret = write(folder, "old\n", "token")
+    account = f'[imap.a]\nhost = "h"\nuser = "u"\noauth = true\npassword_file = "{secret}"\n'
+    mailbox = loaded(folder, OWN + account).mailboxes[0]
+
+    write(folder, "new\n", "token")
+
+    assert mailbox.secret() == "new"
