@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import hmac
 import os
 import signal
 import socket
@@ -22,22 +21,19 @@ from typing import IO
 import structlog
 
 from daemon import systemd
-from daemon.channels.door import Verify
-from daemon.channels.gate import Limits as DoorLimits
-from daemon.channels.smtp import Doorway, Listener, bind_tcp, bind_unix
-from daemon.channels.submit import Relay, RelaySettings
+from daemon.build import make_listener, make_polling, make_reader, make_relay
+from daemon.channels.smtp import Listener, bind_tcp, bind_unix
 from daemon.core.admission import Bounds as AdmissionBounds
-from daemon.core.limits import Limits as MailLimits
 from daemon.core.policy import Policy
 from daemon.errors import FirstlineError, Misconfigured, Unavailable
 from daemon.loops.current import Current
 from daemon.loops.deliver import DeliverLoop, Sending
 from daemon.loops.intake import Intake
+from daemon.loops.poll import Polling
 from daemon.loops.settle import Observer, SettleLoop
 from daemon.loops.tick import TickLoop
 from daemon.loops.wake import Wake
 from daemon.reader.pool import ReaderPool
-from daemon.reader.worker import Bounds as WorkerBounds
 from daemon.render import Renderer
 from daemon.settings import Settings, policy, state_directory
 from daemon.store.committer import Committer
@@ -47,7 +43,6 @@ from daemon.store.recover import recover
 
 log = structlog.get_logger(__name__)
 
-_DRAIN_DOOR_S = 4.0
 _DRAIN_LOOPS_S = 3.0
 
 
@@ -62,72 +57,15 @@ def lock_state(directory: Path) -> IO[str]:
     return file
 
 
-def make_reader(settings: Settings, made: Policy) -> ReaderPool:
-    """A pool that is not started yet, for the policy made of `settings`."""
-    workers = settings.reader.workers or max(1, min(4, os.cpu_count() or 1))
-    return ReaderPool(
-        made,
-        MailLimits(message_bytes=settings.intake.message_bytes),
-        WorkerBounds(cpu_s=int(settings.reader.cpu_s), memory_mb=settings.reader.memory_mb),
-        model=settings.classifier.object or settings.classifier.model,
-        workers=workers,
-    )
-
-
-def make_relay(settings: Settings) -> Relay:
-    """The configured relay; connects when the first mail goes."""
-    relay = settings.relay
-    return Relay(
-        RelaySettings(
-            host=relay.host,
-            port=relay.port,
-            security=relay.security,
-            helo=relay.helo,
-            user=relay.user,
-            password=relay.password.get_secret_value() if relay.password else "",
-            ca_file=relay.ca_file,
-            verify=relay.verify,
-            connect_s=relay.connect_s,
-            command_s=relay.command_s,
-            data_s=relay.data_s,
-            connections=relay.connections,
-        )
-    )
-
-
-def make_listener(settings: Settings, intake: Intake, *, lmtp: bool) -> Listener:
-    """The SMTP or LMTP door, not yet listening."""
-    section = settings.lmtp if lmtp else settings.smtp
-    doorway = Doorway(
-        host=section.hostname or socket.gethostname(),
-        lmtp=lmtp,
-        certificate=section.certificate,
-        key=section.key,
-        limits=DoorLimits(
-            size_bytes=settings.intake.message_bytes,
-            sessions=section.max_sessions,
-            per_peer=section.max_sessions_per_peer,
-            idle_s=section.idle_s,
-            data_s=section.data_s,
-            idle_commands=section.max_commands,
-            recipients=section.max_recipients,
-            drain_s=_DRAIN_DOOR_S,
-        ),
-    )
-    verify = None if lmtp or not settings.smtp.users else _verifier(settings)
-    return Listener(doorway, receive=intake.receive, admit=intake.admit, verify=verify)
-
-
-def _verifier(settings: Settings) -> Verify:
-    """AUTH against [smtp.users]: constant-time on the password, the same work for an unknown user."""
-    known = {name: user.password.get_secret_value().encode() for name, user in settings.smtp.users.items()}
-
-    async def verify(user: str, password: str) -> bool:
-        expected = known.get(user)
-        right = hmac.compare_digest(expected if expected is not None else os.urandom(16), password.encode())
-        return right and expected is not None
-
-    return verify
+def is_running(directory: Path) -> bool:
+    """True when a daemon holds the lock of this state directory."""
+    try:
+        with lock_state(directory):
+            return False
+    except Misconfigured:
+        return True
+    except OSError:  # no such directory yet, or not ours to read: nobody we could know of
+        return False
 
 
 def _spoken(name: object) -> str:
@@ -248,6 +186,7 @@ class Daemon:
             for _ in range(max(1, reader.workers))
         ]
         ticker = TickLoop(committer, current, clock_wake, outbox_wake, owner=owner)
+        polling = make_polling(settings, committer, intake)
         loops = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -255,18 +194,20 @@ class Daemon:
                 ("deliver", deliver.run()),
                 ("tick", ticker.run()),
                 ("intake", intake.watch(self._stop)),
+                ("polling", polling.tell(self._stop)),
                 ("watchdog", self._watchdog()),
             )
         ]
         try:
             await self._open_doors(settings, intake)
+            polling.start()
             self.ready.set()
             systemd.notify("READY=1")
             log.info("daemon.ready")
             await self._until_stopped(loops)
         finally:
             systemd.notify("STOPPING=1")
-            await self._close(loops, current)
+            await self._close(loops, polling, current)
 
     async def _until_stopped(self, loops: list[asyncio.Task[None]]) -> None:
         """Until the stop, or until a loop ends by itself, which only a bug of ours can do."""
@@ -305,10 +246,10 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), interval)
 
-    async def _close(self, loops: list[asyncio.Task[None]], current: Current) -> None:
+    async def _close(self, loops: list[asyncio.Task[None]], polling: Polling, current: Current) -> None:
         """Door first, then loops, then reader; what does not end in time is cancelled and keeps its lease."""
         self._stop.set()
-        await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        await asyncio.gather(polling.stop(), *(listener.stop() for listener in self._listeners))
         _, late = await asyncio.wait(loops, timeout=_DRAIN_LOOPS_S)
         for task in late:
             task.cancel()

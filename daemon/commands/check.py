@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import daemon
-from daemon.app import make_relay
+from daemon.build import make_relay
 from daemon.commands.configured import configured
 from daemon.core.policy import Policy
 from daemon.errors import FirstlineError, Misconfigured, Unavailable

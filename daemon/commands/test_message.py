@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from daemon import logs
-from daemon.app import make_reader
+from daemon.build import make_reader
 from daemon.commands.configured import configured_or_demo
 from daemon.commands.mailfile import MailFile, envelope_of, find
 from daemon.commands.outcome import OutcomeLine, line_of, words_for
