@@ -20,7 +20,7 @@ class Limits:
     per_peer: int = 10
     idle_s: float = 60.0  # to finish one command line, or between two chunks of DATA
     data_s: float = 600.0  # for one message
-    store_s: float = 30.0  # after which a commit that does not come back is answered 451 (it may still come)
+    store_s: float = 25.0  # after which a commit that does not come back is answered 451 (it may still come)
     drain_s: float = 10.0
     errors: int = 20  # replies of 4xx or 5xx since the last stored mail
     idle_commands: int = 100  # commands since the last stored mail, good RCPTs not counted

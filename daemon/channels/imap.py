@@ -40,6 +40,7 @@ _POISON_AFTER = 3  # connections lost on one mail before it is left for later
 _POISON_S = 3600.0
 _ROUNDS = 5  # comparisons in a row when the server keeps telling of news
 _GOODBYE_S = 2.0
+_LASTED_S = 60.0
 _THROTTLED = ("[LIMIT]", "[OVERQUOTA]", "[UNAVAILABLE]", "THROTTL", "TOO MANY")
 
 
@@ -72,7 +73,7 @@ class ImapStatus:
     state: str = "starting"  # starting, connecting, taking, idle, polling, waiting, stopped
     last_success: datetime | None = None  # the last complete comparison with the server
     error: str = ""  # empty while all is well
-    failures: int = 0
+    failures: int = 0  # in a row; 0 while all is well
     stored: int = 0  # since the start of the process
     missed: int = 0  # mails on the server that could not be taken (too big, unreadable for the server)
 
@@ -96,6 +97,8 @@ class ImapAccount:
         self._status = ImapStatus(name=settings.name)
         self._poison: dict[int, tuple[int, float]] = {}
         self._client: BoundedClient | None = None
+        self._client_since: float | None = None
+        self._failures = 0  # in a row, for the back-off
         self._suspects: tuple[int, ...] = ()
         self._one_by_one = False
 
@@ -136,7 +139,10 @@ class ImapAccount:
 
     def _failed(self, error: Exception) -> None:
         words = _in_words(error)
-        failures = self._status.failures + 1
+        # A server that lets us in and drops us again is trouble too: only a session that lasted starts the count anew.
+        lasted = self._client_since is not None and time.monotonic() - self._client_since > _LASTED_S
+        self._client_since = None
+        failures = self._failures = 1 if lasted else self._failures + 1
         if self._suspects and isinstance(error, (IMAPClientAbortError, OSError)):
             self._one_by_one = True
             if len(self._suspects) == 1:
@@ -161,6 +167,7 @@ class ImapAccount:
         settings = self._settings
         self._note(state="connecting")
         client = self._client = connect(settings.server)
+        self._client_since = time.monotonic()
         try:
             secret = settings.secret()
             if settings.oauth:
