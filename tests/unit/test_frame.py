@@ -157,3 +157,12 @@ def test_a_change_fragment_has_its_kind(fragment: Path) -> None:
 
     assert first in {"### Added", "### Changed", "### Fixed"}
     assert any(line.startswith("- ") for line in rest)
+
+
+def test_every_decision_is_in_the_index() -> None:
+    """Who looks for the reason finds it from one page."""
+    folder = ROOT / "docs" / "decisions"
+    index = set(re.findall(r"^- \[(\d{4})\]\(([^)]+)\)", (folder / "README.md").read_text(), re.MULTILINE))
+
+    assert index == {(path.name[:4], path.name) for path in folder.glob("[0-9]*.md")}
+    assert len({number for number, _ in index}) == len(index)
