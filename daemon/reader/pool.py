@@ -97,6 +97,7 @@ class ReaderPool:
         self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="reader")
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
         self._all: set[_Worker] = set()
+        self._starting: set[asyncio.Task[None]] = set()
         self._closed = False
         self.model_id = ""
         self.note = ""
@@ -110,7 +111,19 @@ class ReaderPool:
             log.warning("reader.model_refused", why=first.note)
         self._idle.put_nowait(first)
         for _ in range(self._count - 1):
-            self._idle.put_nowait(None)  # started when first wanted: memory only when there is work
+            # In the background: a mail must not wait for an interpreter to start while another worker is idle.
+            task = asyncio.get_running_loop().create_task(self._add(), name="reader-start")
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+
+    async def _add(self) -> None:
+        worker: _Worker | None = None
+        try:
+            worker = await self._spawn()
+        except Unavailable as error:
+            if not self._closed:
+                log.warning("reader.not_started", why=str(error), next="when it is wanted")
+        self._idle.put_nowait(worker)
 
     async def _spawn(self) -> _Worker:
         loop = asyncio.get_running_loop()

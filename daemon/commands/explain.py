@@ -1,0 +1,98 @@
+"""`firstline explain`: why a ticket or a mail ended as it did, from what was stored at the time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+
+from daemon.commands.configured import configured
+from daemon.commands.opened import looking
+from daemon.core.disposition import ACK_REASONS, DISPOSITIONS
+from daemon.store import inbound
+from daemon.store.dossier import Dossier, Mail, find
+
+
+@click.command("explain")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--raw", is_flag=True, help="Print the original mail (of a ticket: the one that opened it).")
+@click.pass_obj
+def command(config: str | None, *, name: str, as_json: bool, raw: bool) -> int:
+    """Tell why NAME (a reference like FL-1042, a Message-ID, or a mail's number) ended as it did."""
+    with looking(configured(config)) as tx:
+        dossier = find(tx, name)
+        original = inbound.raw_of(tx, dossier.mails[0].inbound_id) if raw and dossier and dossier.mails else None
+    if dossier is None:
+        click.echo(f"firstline: nothing is called {name}", err=True)
+        return 1
+    if raw:
+        sys.stdout.buffer.write(original or b"")
+        return 0
+    if as_json:
+        click.echo(json.dumps(asdict(dossier), default=_plain))
+    else:
+        click.echo("\n".join(_lines(dossier)))
+    return 0
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _lines(dossier: Dossier) -> Iterator[str]:
+    ticket = dossier.ticket
+    if ticket is not None:
+        yield f"{ticket.reference}  {ticket.status}  {ticket.category}, tier {ticket.tier}, {ticket.priority}"
+        yield f"  {ticket.subject or '(no subject)'}  from {ticket.requester or 'nobody known'}"
+    for mail in dossier.mails:
+        yield from _mail(mail)
+    for promise in dossier.promises:
+        due = promise.due_at.astimezone(ZoneInfo(promise.zone))
+        target = timedelta(seconds=promise.target_s)
+        yield f"promise  {due:%Y-%m-%d %H:%M %Z}  {promise.state}  ({target} of {promise.calendar} hours)"
+        yield f"  said: {promise.said or 'nothing, nobody was told'}"
+    for clock in dossier.clocks:
+        yield f"clock    {clock.name} at {clock.due_at:%Y-%m-%d %H:%M:%S} UTC  {clock.state}"
+    for sent in dossier.sent:
+        yield f"sent     {sent.kind} {sent.sequence} to {sent.recipient}  {sent.state} after {sent.attempts} tries"
+        if sent.reply:
+            yield f"  the relay said: {sent.reply}"
+    for line in dossier.journal:
+        facts = "  ".join(f"{name}={value}" for name, value in line.facts)
+        yield f"journal  {line.at:%Y-%m-%d %H:%M:%S} UTC  {line.name}  {facts}"
+
+
+def _mail(mail: Mail) -> Iterator[str]:
+    known = DISPOSITIONS.get(mail.reason)
+    yield f"mail {mail.inbound_id}  {mail.message_id or '(no Message-ID)'}  {mail.outcome or mail.state}"
+    why = known.words if known else mail.reason or "waits"
+    yield f"  received {mail.received_at:%Y-%m-%d %H:%M:%S} UTC; why: {why}"
+    if mail.outcome:
+        withheld = ACK_REASONS.get(mail.ack_reason, mail.ack_reason)
+        yield f"  acknowledged: {'no, ' + withheld if withheld else 'yes'}"
+    evidence = mail.evidence
+    for verdict in evidence.get("verdicts", ()):
+        yield f"  guard {verdict['guard']} ({verdict['source']}): {verdict['evidence']}"
+    trust = evidence.get("trust")
+    if trust:
+        yield f"  sender proven: {trust['proof']}  {trust['evidence']}"
+    match = evidence.get("match")
+    if match and (match["ticket"] or match["hint"]):
+        yield f"  thread: {match['clue']} {match['evidence']} → {match['ticket'] or 'hint ' + str(match['hint'])}"
+    prediction = evidence.get("prediction")
+    if prediction:
+        yield (
+            f"  model {prediction['model']}: {prediction['category']}, tier {prediction['tier']}, "
+            f"{prediction['confidence']:.0%} ({prediction['band']})"
+        )
+        reasons = ", ".join(f"{phrase} {weight:+.2f}" for phrase, weight in prediction["reasons"])
+        if reasons:
+            yield f"    because of: {reasons}"
+    if evidence.get("trouble"):
+        yield f"  trouble: {evidence['trouble']}"
