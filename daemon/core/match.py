@@ -172,7 +172,7 @@ def match_thread(
     part (or whom the token names) gets in, and nobody does whose From failed authentication.
     """
     hint = Match()
-    for candidate, proves in _by_strength(clues, candidates):
+    for candidate, clue in _by_strength(clues, candidates):
         target = _merged(candidate, candidates)
         admitted = (
             identity is not None
@@ -183,23 +183,27 @@ def match_thread(
             )
         )
         if admitted:
-            proven = proves
-            return Match(ticket_id=_end(target), clue=candidate.clue, evidence=candidate.evidence, proven=proven)
+            return Match(
+                ticket_id=_end(target), clue=clue, evidence=candidate.evidence, proven=clue in {"token", "own_id"}
+            )
         if hint.hint is None:
-            hint = Match(hint=_end(target), clue=candidate.clue, evidence=candidate.evidence)
+            hint = Match(hint=_end(target), clue=clue, evidence=candidate.evidence)
     return hint
 
 
-def _by_strength(clues: Clues, candidates: tuple[Candidate, ...]) -> Iterator[tuple[Candidate, bool]]:
-    """Candidates that a clue of the mail really names, strongest first, with whether the clue is a proof."""
-    for token in clues.tokens:
-        yield from ((each, True) for each in candidates if each.ticket_id == token.ticket_id)
-    for own in reversed(clues.own_ids):
-        yield from ((each, True) for each in candidates if each.ticket_id == own.ticket_id)
+def _by_strength(clues: Clues, candidates: tuple[Candidate, ...]) -> Iterator[tuple[Candidate, str]]:
+    """Candidates that a clue of the mail really names, strongest first, with the name of the clue."""
+    signed = [("token", token.ticket_id) for token in clues.tokens]
+    signed += [("own_id", own.ticket_id) for own in reversed(clues.own_ids)]
+    for clue, ticket_id in signed:
+        named = [each for each in candidates if each.ticket_id == ticket_id]
+        best = next((each for each in named if each.clue == clue), named[0] if named else None)
+        if best is not None:
+            yield best, clue
     age = {reference: index for index, reference in enumerate(clues.references)}
     by_reference = [each for each in candidates if each.clue == "reference"]
-    yield from ((each, False) for each in sorted(by_reference, key=lambda each: -age.get(each.evidence, -1)))
-    yield from ((each, False) for each in candidates if each.clue == "tag" and clues.tag is not None)
+    yield from ((each, "reference") for each in sorted(by_reference, key=lambda each: -age.get(each.evidence, -1)))
+    yield from ((each, "tag") for each in candidates if each.clue == "tag" and clues.tag is not None)
 
 
 def _is_person_of(clues: Clues, candidate: Candidate, identity: Address, keyring: Keyring) -> bool:
