@@ -55,7 +55,7 @@ def an_envelope(**over: Any) -> Envelope:
     return Envelope(**values)
 
 
-def a_message(  # noqa: PLR0917
+def a_message(
     text: str = "The printer on the second floor says PC LOAD LETTER.",
     subject: str = "Printer does not print",
     from_: str | tuple[str, ...] = "Jo Doe <jo@example.org>",

@@ -86,7 +86,7 @@ def speaks_for(keyring: Keyring, tag: str, address: Address) -> bool:
     return any(_same(_person(key, address), tag) for key in keyring.keys)
 
 
-def reply_address(  # noqa: PLR0913, PLR0917 (the facts that the token binds)
+def reply_address(
     keyring: Keyring,
     desk: Address,
     ticket_id: int,
