@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.catalogue import Catalogue, Category
-from classifier.model import Head, LinearModel, Scope, Weights
+from classifier.model import Head, LinearModel, Scale, Scope, Weights
 from classifier.text import normalise
 from classifier.vector import Vectoriser
 
@@ -109,7 +109,7 @@ def _contents(model: LinearModel) -> dict[str, bytes]:
         "catalogue": [asdict(c) for c in model.catalogue.categories],
         "heads": [asdict(h) for h in model.heads],
         # JSON has no infinity.
-        "scope": {**asdict(model.scope), "energy": max(model.scope.energy, -1e300)},
+        "scope": {**asdict(model.scope), "least": max(model.scope.least, -1e300)},
         "explained": model.explained,
         "probes": [_outcome(model, text) for text in PROBES],
     }
@@ -187,7 +187,15 @@ def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
         vectoriser=Vectoriser(words, chars, arrays["idf"]),
         heads=heads,
         weights=Weights(codes=arrays["codes"], steps=arrays["steps"], intercepts=arrays["intercepts"]),
-        scope=Scope(**{**scope, "languages": tuple(scope["languages"])}),
+        scope=Scope(
+            **{
+                **scope,
+                "energy": Scale(**scope["energy"]),
+                "familiar": Scale(**scope["familiar"]),
+                "reject": Scale(**scope["reject"]),
+                "languages": tuple(scope["languages"]),
+            }
+        ),
         catalogue=Catalogue(
             categories=tuple(
                 Category(**{**c, "keywords": tuple(c["keywords"]), "tiers": tuple(c["tiers"])})

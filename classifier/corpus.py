@@ -13,13 +13,14 @@ import json
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.catalogue import KINDS, NOT_FOR_US, TIERS, URGENCIES, Catalogue
 from classifier.text import normalise
 
+KEYWORD = "keyword"  # the source of rows that are words of the catalogue, not mails
 LIMIT_BYTES = 2_000_000_000
 LIMIT_FIELD_CHARS = 1_000_000
 
@@ -43,7 +44,7 @@ class Row:
     thread: str = ""  # mails of one thread stay on one side of every split
     sender: str = ""
     at: float = 0.0  # POSIX seconds; 0 when not known
-    source: str = "import"  # who said so: agent, closing, review, import
+    source: str = "import"  # who said so: agent, closing, review, import, keyword
 
     @property
     def normalised(self) -> str:
@@ -176,6 +177,15 @@ def _copies(rows: Sequence[Row]) -> list[Finding]:
         text = f"{contradictions} texts carry two different categories"
         found.append(Finding(code="contradiction", text=text, rows=first))
     return found
+
+
+def from_keywords(keywords: Mapping[str, Iterable[str]]) -> tuple[Row, ...]:
+    """One row per keyword of a category: they teach, but no fold tests them."""
+    return tuple(
+        Row(text=word, category=category, source=KEYWORD, language="")
+        for category, words in keywords.items()
+        for word in words
+    )
 
 
 _NOT_A_WORD = re.compile(r"[\W\d_]+")

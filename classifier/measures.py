@@ -26,6 +26,11 @@ def upper_bound(wrong: int, total: int, *, confidence: float = 0.95) -> float:
     return float(beta.ppf(confidence, wrong + 1, total - wrong))
 
 
+def lower_bound(wrong: int, total: int, *, confidence: float = 0.95) -> float:
+    """One-sided Clopper–Pearson lower bound of an error share; 0.0 when nothing was seen."""
+    return 0.0 if wrong <= 0 or total <= 0 else float(beta.ppf(1 - confidence, wrong, total - wrong + 1))
+
+
 def interval(right: int, total: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Two-sided Clopper–Pearson interval of a share."""
     if total <= 0:

@@ -87,11 +87,16 @@ class KeywordRules:
 
 def default(catalogue: Catalogue = DEFAULT) -> KeywordRules:
     """The rules that ship: the default catalogue in eight languages, with the catalogue's own keywords added."""
+    return KeywordRules.of(keywords(catalogue), catalogue)
+
+
+def keywords(catalogue: Catalogue = DEFAULT) -> dict[str, list[str]]:
+    """Category → keywords: the catalogue's own, then those that ship for categories of the same id."""
     shipped = json.loads(KEYWORDS.read_text(encoding="utf-8"))
-    keywords = {c: [w for words in by_language.values() for w in words] for c, by_language in shipped.items()}
-    for entry in catalogue.categories:
-        keywords[entry.id] = [*entry.keywords, *keywords.get(entry.id, [])]
-    return KeywordRules.of(keywords, catalogue)
+    return {
+        c.id: [*c.keywords, *(word for words in shipped.get(c.id, {}).values() for word in words)]
+        for c in catalogue.categories
+    }
 
 
 def _band(best: float, total: float) -> Band:

@@ -63,6 +63,7 @@ class Prediction:
     runner_up: Choice | None = None
     candidates: tuple[Choice, ...] = ()  # conformal set for the suggest band, best first
     urgency: str = ""  # a suggestion only: low, normal, high; "" when not predicted
+    belongs: float = 0.0  # how much the text looks like the desk's own mails; low is out of scope
     spam: float = 0.0  # evidence beside the guards, 0..1
     reasons: tuple[Reason, ...] = ()
 

@@ -39,6 +39,7 @@ class Vector:
     counts: Ids  # how often each feature occurs
     words: int  # distinct words of the document
     known: int  # of these, how many the vocabulary holds
+    familiar: float  # the known share, a rare word counting more (by its inverse document frequency), 0..1
 
 
 def grams(chunk: str) -> list[str]:
@@ -78,6 +79,8 @@ class Vectoriser:
         self.idf = np.ascontiguousarray(idf, dtype=np.float32)
         self._word_ids = {w: i for i, w in enumerate(self.words)}
         self._char_ids = {g: i for i, g in enumerate(self.chars, start=len(self.words))}
+        # A word nobody wrote is rarer than the rarest in the vocabulary.
+        self.unknown = float(self.idf[: len(self.words)].max(initial=1.0)) + 1.0
         self._memo = lru_cache(maxsize=MEMO_WORDS)(self._cut)
 
     @property
@@ -103,6 +106,9 @@ class Vectoriser:
         look_up = self._word_ids.get
         found = [i for i in map(look_up, word_grams(words)) if i is not None]
         distinct = set(words)
+        singles = [i for i in map(look_up, distinct) if i is not None]
+        known_mass = float(self.idf[singles].sum()) if singles else 0.0
+        mass = known_mass + self.unknown * (len(distinct) - len(singles))
         word_ids, word_weights, word_counts = self._weigh(np.array(found, dtype=np.int32))
         pieces = [self.chunk_ids(c) for c in chunks(normalised)]
         char_ids, char_weights, char_counts = self._weigh(joined(pieces))
@@ -111,7 +117,8 @@ class Vectoriser:
             weights=np.concatenate((word_weights, char_weights)),
             counts=np.concatenate((word_counts, char_counts)),
             words=len(distinct),
-            known=sum(1 for w in distinct if w in self._word_ids),
+            known=len(singles),
+            familiar=known_mass / mass if mass else 0.0,
         )
 
     def _cut(self, chunk: str) -> Ids:

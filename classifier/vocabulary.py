@@ -28,7 +28,7 @@ class Learned:
     """A vocabulary and the training texts in it.
 
     `matrix`: float32 CSR [texts, features], word and character branch each of length one.
-    `familiar`: float64 [texts], the share of a text's distinct words that another text also has.
+    `familiar`: float64 [texts], what `Vector.familiar` would be had the text not been learned from.
     """
 
     vectoriser: Vectoriser
@@ -56,7 +56,10 @@ def learn(texts: Sequence[str], limits: Limits, *, senders: Sequence[str] = ()) 
     vectoriser = Vectoriser(words, chars, idf)
     split = len(words)
     matrix = sparse.hstack([weigh(word_counts, idf[:split]), weigh(char_counts, idf[split:])], format="csr")
-    familiar = _familiar(texts, dict(zip(words, word_df.tolist(), strict=True)))
+    weight = {
+        w: float(i) for w, i, df in zip(words, idf, word_df, strict=False) if df > limits.min_texts and " " not in w
+    }
+    familiar = _familiar(texts, weight, vectoriser.unknown)
     return Learned(vectoriser=vectoriser, matrix=matrix, familiar=familiar)
 
 
@@ -156,10 +159,12 @@ def _idf(df: NDArray[np.int64], texts: int) -> Floats:
     return weights
 
 
-def _familiar(texts: Sequence[str], df: dict[str, int]) -> NDArray[np.float64]:
-    shares = np.ones(len(texts))
+def _familiar(texts: Sequence[str], weight: dict[str, float], unknown: float) -> NDArray[np.float64]:
+    """`weight` holds the words that would be known without the text itself."""
+    shares = np.zeros(len(texts))
     for row, text in enumerate(texts):
-        distinct = set(tokens(text))
-        # A word that only this text has would be unknown if the text were new.
-        shares[row] = sum(1 for w in distinct if df.get(w, 0) > 1) / len(distinct) if distinct else 0.0
+        found = [weight.get(w) for w in set(tokens(text))]
+        mass = sum(w for w in found if w is not None)
+        total = mass + unknown * sum(1 for w in found if w is None)
+        shares[row] = mass / total if total else 0.0
     return shares

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from classifier import artifact
 from classifier.catalogue import DEFAULT, LANGUAGES
-from classifier.corpus import Row, read_jsonl
+from classifier.corpus import Row, from_keywords, read_jsonl
+from classifier.rules import keywords
 from classifier.starter import examples, path
 from classifier.train import Recipe, Trained, train
 
@@ -25,7 +26,7 @@ def rows(directory: Path) -> tuple[Row, ...]:
 
 def build(directory: Path, target: Path, recipe: Recipe = RECIPE) -> Trained:
     """Trains on the examples in `directory` and writes the model to `target`."""
-    trained = train(rows(directory), DEFAULT, recipe)
+    trained = train((*rows(directory), *from_keywords(keywords())), DEFAULT, recipe)
     artifact.save(trained.model, target)
     return trained
 
