@@ -68,6 +68,8 @@ def make_listener(settings: Settings, intake: Intake, *, lmtp: bool) -> Listener
         lmtp=lmtp,
         certificate=section.certificate,
         key=section.key,
+        require_tls=not lmtp and settings.smtp.require_tls,
+        require_login=not lmtp and settings.smtp.require_login,
         limits=DoorLimits(
             size_bytes=settings.intake.message_bytes,
             sessions=section.max_sessions,
@@ -109,7 +111,8 @@ def make_polling(settings: Settings, committer: Committer, intake: Intake) -> Po
                 timeout_s=account.timeout_s,
             ),
             user=account.user,
-            secret=account.password.get_secret_value,
+            secret=account.secret,
+            oauth=account.oauth,
             folder=account.folder,
             after=account.after,
             move_to=account.move_to,

@@ -105,6 +105,7 @@ class Policy:
     repeat_window: timedelta = timedelta(hours=24)
     hold: timedelta = timedelta(days=60)
     token_life: timedelta = timedelta(days=365)
+    letter_life: timedelta = timedelta(days=5)  # RFC 5321 §4.5.4.1: how long an outgoing mail is tried
     at_risk_share: float = 0.8  # the time-to-respond notice goes when this share of the target has passed
     team_notices: bool = True
 

@@ -91,6 +91,7 @@ def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> in
         message_id=_own_id(notice, ticket, desk, policy),
         mail_from=str(bounce_address(policy.keyring, desk.address, ticket.id, notice.kind, sequence)),
         content=content,
+        life=policy.letter_life,
     )
     queued = outbox.queue(tx, posting, policy, now=desked.now)
     if queued.outbox_id is None:

@@ -56,6 +56,7 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         repeat_window=notices.repeat_window,
         hold=timedelta(days=notices.hold_days),
         token_life=timedelta(days=notices.token_days),
+        letter_life=timedelta(days=settings.relay.expire_days),
         at_risk_share=notices.at_risk_share,
         team_notices=notices.team,
     )
