@@ -1,4 +1,4 @@
-"""A lane: one thread, one connection, one transaction at a time, many callers per commit.
+"""A lane: one thread, one transaction at a time, many callers per commit.
 
 Group commit without a timer: whatever gathered during the last commit shares the next one.
 Mails are the urgent part of a transaction and go first; other jobs follow, each in its own
@@ -22,7 +22,6 @@ from sqlalchemy import Connection, Engine, exc
 from daemon import crash
 from daemon.core.envelope import Receipt
 from daemon.errors import FirstlineError, Unavailable
-from daemon.store.engine import in_memory
 from daemon.store.faults import first_line, is_disconnect, is_full, translate
 from daemon.store.inbound import Arrival, accept_many
 
@@ -85,13 +84,13 @@ class Lane(Thread):
         self._queues = queues
         self._mails = mails
         self._jobs = jobs
-        self._connection: Connection | None = None
 
     def run(self) -> None:
         while self._wait():
-            self._commit_once(self._take_mails())
-        if self._connection is not None:
-            self._connection.close()
+            mails = self._take_mails()
+            job = self._take_job(0, 0.0)
+            if mails or job is not None:  # else another lane was quicker
+                self._commit_once(mails, job)
 
     def _wait(self) -> bool:
         """True when there is work; False when closing and drained."""
@@ -128,52 +127,41 @@ class Lane(Thread):
                 return None
             return queues.jobs.popleft()
 
-    def _commit_once(self, mails: list[WaitingMail]) -> None:
+    def _commit_once(self, mails: list[WaitingMail], job: WaitingJob | None) -> None:
         """One transaction. Never raises: its trouble is handed to those who wait."""
         results: list[Result] = []
-        callers = [mail.caller for mail in mails]
+        callers = [waiting.caller for waiting in (*mails, job) if waiting is not None]
         try:
-            self._transaction(mails, callers, results)
+            self._transaction(mails, job, callers, results)
         except BaseException as error:  # noqa: BLE001 - the lane is a loop edge; every caller of this commit is told
             trouble = translate(error) if isinstance(error, exc.SQLAlchemyError | FirstlineError | OSError) else error
             results = [(caller, None, trouble) for caller in callers]
-            self._give_up_connection()
             self._count(failed=True)
         else:
             self._count(mails=len(mails), jobs=len(results) - len(mails))
         _deliver(results)
 
-    def _transaction(self, mails: list[WaitingMail], callers: list[Caller], results: list[Result]) -> None:
+    def _transaction(
+        self, mails: list[WaitingMail], job: WaitingJob | None, callers: list[Caller], results: list[Result]
+    ) -> None:
         if mails:
             crash.point("before_begin")
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        tx = self._connection
-        with tx.begin():
+        # From the pool each time: on PostgreSQL it asks first whether an idle connection is still alive.
+        with self._engine.connect() as tx, tx.begin():
             started = time.monotonic()
             if mails:
                 results += _accept(tx, mails)
                 crash.point("in_txn")
             done = 0
-            while (job := self._take_job(done, time.monotonic() - started)) is not None:
-                callers.append(job.caller)  # before it runs: whatever happens now, its caller is told
+            while job is not None:
                 results.append(_run(tx, job))
                 done += 1
+                if (job := self._take_job(done, time.monotonic() - started)) is not None:
+                    callers.append(job.caller)  # before it runs: whatever happens now, its caller is told
             if mails:
                 crash.point("before_commit")
         if mails:
             crash.point("after_commit")
-
-    def _give_up_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            if not in_memory(self._engine):  # there the connection is the database
-                connection.invalidate()
-            connection.close()
-        except exc.SQLAlchemyError:
-            return  # it was broken before; the pool makes another one
 
     def _count(self, *, mails: int = 0, jobs: int = 0, failed: bool = False) -> None:
         queues = self._queues

@@ -11,10 +11,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from daemon.core.notice import NoticeKind
 from daemon.store.credits import TAKEN, deltas
+from daemon.store.schema import CREDIT_LINES, JOURNAL
 
 
 def check(tx: Connection) -> Iterator[str]:
@@ -53,4 +54,4 @@ def _sent(tx: Connection) -> Counter[str]:
     return sent
 
 
-_LINES = text("SELECT name, facts FROM journal WHERE name LIKE 'credit.%' ORDER BY id")
+_LINES = select(JOURNAL.c.name, JOURNAL.c.facts).where(text(CREDIT_LINES)).order_by(JOURNAL.c.name, JOURNAL.c.id)

@@ -33,6 +33,7 @@ from daemon.store.columns import Id, Instant, Key, Words
 HEAD = "0001"  # the newest revision in migrations/; compared with `alembic_version` by plain SQL
 APPLICATION_ID = 0x464C_4E31  # "FLN1" in the SQLite header: this file is ours
 FIRST_TICKET = 1001
+CREDIT_LINES = "name IN ('credit.opened', 'credit.taken', 'credit.returned', 'credit.silence')"
 
 METADATA = MetaData(
     naming_convention={
@@ -325,8 +326,8 @@ Index(
     "ix_journal_credit",
     JOURNAL.c.name,
     JOURNAL.c.id,
-    sqlite_where=text("name LIKE 'credit.%'"),
-    postgresql_where=text("name LIKE 'credit.%'"),
+    sqlite_where=text(CREDIT_LINES),
+    postgresql_where=text(CREDIT_LINES),
 )
 
 REFUSAL = Table(

@@ -59,7 +59,7 @@ def test_an_empty_store_is_sound(tx: Connection) -> None:
         (text("DELETE FROM delivery WHERE inbound_id = 1"), "I1"),
         (update(INBOUND).where(INBOUND.c.outcome == "keep").values(ack_reason=""), "I2"),
         (update(INBOUND).where(INBOUND.c.outcome == "ticket").values(ack_reason="robot"), "I2"),
-        (update(OUTBOX).where(OUTBOX.c.state == "queued").values(done_at=NOW), "I3"),
+        (update(OUTBOX).where(OUTBOX.c.state == "claimed").values(done_at=NOW), "I3"),
         (update(OUTBOX).where(OUTBOX.c.state == "refused").values(reply=""), "I3"),
         (update(OUTBOX).values(expires_at=NOW - timedelta(days=9)), "I3"),
         (update(OUTBOX).values(bytes=b"other"), "I3"),
@@ -89,7 +89,9 @@ def test_a_mail_that_nobody_paid_for_is_found(tx: Connection) -> None:
     a_busy_desk(tx)
     row = dict(tx.execute(text("SELECT * FROM outbox WHERE kind = 'ack' LIMIT 1")).mappings().one())
 
-    row.update(id=999, ticket_id=None, message_id="<forged@us>", created_at=NOW, next_at=NOW, expires_at=NOW, done_at=NOW)
+    row.update(
+        id=999, ticket_id=None, message_id="<forged@us>", created_at=NOW, next_at=NOW, expires_at=NOW, done_at=NOW
+    )
     tx.execute(insert(OUTBOX), row)
 
     assert "I7" in broken(tx)

@@ -63,9 +63,7 @@ def test_accepted_is_the_end(tx: Connection) -> None:
         outbox.record_accepted(tx, mail, reply="", now=NOW)
 
 
-@pytest.mark.parametrize(
-    ("record", "state"), [(outbox.record_refused, "refused"), (outbox.record_expired, "expired")]
-)
+@pytest.mark.parametrize(("record", "state"), [(outbox.record_refused, "refused"), (outbox.record_expired, "expired")])
 def test_other_ends(tx: Connection, record, state: str) -> None:  # type: ignore[no-untyped-def]
     """Refused and expired keep the peer's words and write a journal line."""
     queue(tx)

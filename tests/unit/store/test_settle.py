@@ -275,9 +275,7 @@ def test_a_kept_mail_has_no_ticket(tx: Connection) -> None:
         events=(Event(name="inbound.keep", facts=(("guard", "null-path"), ("text", "a\0b\ud800" * 999))),),
     )
 
-    done = apply.apply(
-        tx, decision, inbound_id=mail.inbound_id, reading=read_of(mail), policy=POLICY, now=NOW
-    )
+    done = apply.apply(tx, decision, inbound_id=mail.inbound_id, reading=read_of(mail), policy=POLICY, now=NOW)
 
     assert (done.ticket, done.opened) == (None, False)
     (line,) = journal.of_inbound(tx, mail.inbound_id)
@@ -326,9 +324,7 @@ def test_a_clock_decision_revises_the_promise(tx: Connection) -> None:
 def load_promise(due_at):  # type: ignore[no-untyped-def]
     from daemon.core.sla import Hours, Promise
 
-    return Promise(
-        due_at=due_at, zone="Europe/Berlin", calendar="office", target=timedelta(hours=4), hours=Hours.OPEN
-    )
+    return Promise(due_at=due_at, zone="Europe/Berlin", calendar="office", target=timedelta(hours=4), hours=Hours.OPEN)
 
 
 def test_a_posting_that_is_there_already_takes_nothing(tx: Connection) -> None:

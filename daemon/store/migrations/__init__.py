@@ -1,0 +1,1 @@
+"""Migrations, run by `daemon.store.migrate` and never imported otherwise."""

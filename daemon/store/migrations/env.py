@@ -1,0 +1,11 @@
+"""How alembic runs here: inside the caller's transaction, without an ini file. See `daemon.store.migrate`."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from daemon.store.schema import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
