@@ -20,8 +20,11 @@ _KNOWN = (
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^<>]{0,200}>|[\d_#*=|>\[\]{}()/\\:;,.!?\"'-]+|\s+")
 _CHARS = 2_000
 _LETTERS = 12  # fewer letters say nothing
-_SURE = 0.80
-_SURE_SHORT = 0.95  # below 40 letters
+_FOREIGN_LETTERS = 20  # to leave the desk's own languages more is asked for
+# Least share of the first language and least ratio to the second. On 3,030 labelled requests in 8 languages
+# (November 2026): subject and text sure 99.3 %, none wrong; subject alone sure 61 %, 0.2 % wrong.
+_OURS = (0.50, 4.0)
+_FOREIGN = (0.70, 8.0)
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts in which a few signs are a sentence
 
 
@@ -37,20 +40,20 @@ def _identifier() -> Any:
 def detect(text: str, allowed: Sequence[str] = ()) -> str:
     """The ISO 639-1 code of the language of `text`, "" when not sure.
 
-    `allowed` are the desk's languages: when two are close, one of them wins. A sure other language
-    is named all the same, so that nobody is answered in a guess.
+    `allowed` are the desk's languages (empty: any). Another language is named only when that is
+    much surer, so that nobody is answered in a guess.
     """
     words = _NOT_WORDS.sub(" ", text[: 4 * _CHARS])[:_CHARS].strip()
     letters = sum(char.isalpha() for char in words)
     letters += 5 * len(_DENSE.findall(words))
     if letters < _LETTERS:
         return ""
-    ranked = [(str(code), float(share)) for code, share in _identifier().rank(words)]
-    code, share = ranked[0]
-    sure = _SURE if letters >= 40 else _SURE_SHORT
-    if share < sure and allowed:
-        close = [(c, s) for c, s in ranked if c in allowed]
-        total = sum(s for _, s in close)
-        if close and total > 0.5 and close[0][1] / total >= sure:
-            code, share = close[0][0], sure
-    return {"nb": "no", "nn": "no"}.get(code, code) if share >= sure else ""
+    ranked = _identifier().rank(words)
+    (code, share), (_, second) = ranked[0], ranked[1]
+    ours = not allowed or code in allowed
+    least_share, least_ratio = _OURS if ours else _FOREIGN
+    if float(share) < least_share or float(share) < least_ratio * float(second):
+        return ""
+    if not ours and letters < _FOREIGN_LETTERS:
+        return ""
+    return {"nb": "no", "nn": "no"}.get(str(code), str(code))

@@ -208,6 +208,7 @@ class _Page:
     pre: int = 0
     rest: bool = False
     gap: bool = False  # a blank line is due before the next text
+    gap_quotes: int = 0  # the lowest quote depth since then: a blank line at a border belongs outside
     cell: bool = False  # a cell border is due before the next text
     space: bool = False
     items: list[int] = field(default_factory=list)  # counters of open lists; -1 for bullets
@@ -219,20 +220,22 @@ class _Page:
         self.space = self.cell = False
         if text:
             if self.gap and self.lines:
-                self._emit("")
+                self._emit("", quotes=min(self.quotes, self.gap_quotes))
             self.gap = False
-            self._emit(text)
-        self.gap = self.gap or paragraph
+            self._emit(text, quotes=self.quotes)
+        if paragraph and not self.gap:
+            self.gap, self.gap_quotes = True, self.quotes
+        self.gap_quotes = min(self.gap_quotes, self.quotes)
 
-    def _emit(self, text: str) -> None:
-        prefix = "> " * min(self.quotes, 10)
-        self.lines.append(Line((prefix + text).rstrip(), quoted=bool(self.quotes or self.marked or self.rest)))
+    def _emit(self, text: str, *, quotes: int) -> None:
+        prefix = "> " * min(quotes, 10)
+        self.lines.append(Line((prefix + text).rstrip(), quoted=bool(quotes or self.marked or self.rest)))
         self.chars += len(text) + 1
 
     def blank(self) -> None:
         """A line break on an empty line is an empty line, one at most."""
         if self.lines and self.lines[-1].text.strip("> "):
-            self._emit("")
+            self._emit("", quotes=self.quotes)
 
     def write(self, text: str) -> None:
         if self.hidden or self.chars > self.limit:
@@ -297,7 +300,7 @@ class _Page:
             self.flush(paragraph=True)
             if not self.hidden:
                 self.current.append(_DRAWN_LINE)
-                self.flush()
+                self.flush(paragraph=True)
         elif self.current:
             self.flush()
         elif not self.hidden:

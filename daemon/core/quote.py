@@ -135,8 +135,10 @@ def _attribution_start(texts: Sequence[str], kinds: Sequence[int], end: int) -> 
                 return begin
             if weak == end and len(joined) > 12:
                 weak = begin
-                if has_date(joined) or joined[0].isupper() or joined[0] in "\"'":
-                    break  # complete as it stands; the line above is the writer's
+                complete = has_date(joined) or joined[0].isupper() or joined[0] in "\"'"
+                above = texts[begin - 1] if begin else ""
+                if complete and not (starts_attribution(above) and has_date(above)):
+                    break  # the line above is the writer's
     if weak == end:
         size = next((n for n in range(1, 8) if end >= n and header_block(texts[end - n : end], 0) == n), 0)
         weak = end - size
