@@ -66,8 +66,8 @@ def _withheld(envelope: Envelope, reading: Reading, context: Context) -> str:
         return "no-identity"
     if any(verdict.consequence is Consequence.ROBOT for verdict in reading.verdicts):
         return "robot"
-    if any(verdict.consequence is Consequence.NO_ACK for verdict in reading.verdicts):
-        return "not-addressed"
+    if (quiet := next((v for v in reading.verdicts if v.consequence is Consequence.NO_ACK), None)) is not None:
+        return quiet.guard
     if reading.trust.proof < Proof.DOMAIN and not _stands_for(envelope, identity):
         return "not-aligned"
     if not str(identity).isascii():

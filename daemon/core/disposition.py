@@ -77,6 +77,8 @@ ACK_REASONS: dict[str, str] = {
     "automatic": "automatic mail is never answered (RFC 3834 section 2)",
     "follow-up": "a follow-up is never acknowledged again",
     "agent": "agents are not acknowledged",
+    "suspected-report": "it looks like returned mail, though nothing in it proves that",
+    "answered-subject": "its subject is that of an automatic reply",
     "not-addressed": "our address is not in To, Cc or the envelope",
     "not-aligned": "the From address and the envelope sender do not belong together",
     "no-identity": "it cannot be said for certain who wrote it",

@@ -13,6 +13,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
+from daemon.core.address import Address
 from daemon.core.compose import Stamp, compose
 from daemon.core.decision import Decision
 from daemon.core.letter import Letter, bare_subject
@@ -89,7 +90,7 @@ def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> in
         sequence=sequence,
         to=notice.to,
         message_id=_own_id(notice, ticket, desk, policy),
-        mail_from=str(bounce_address(policy.keyring, desk.address, ticket.id, notice.kind, sequence)),
+        mail_from=str(_envelope_sender(notice, ticket, desk, policy)),
         content=content,
         life=policy.letter_life,
     )
@@ -103,6 +104,16 @@ def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> in
         said = say_instant(notice.promise.due_at, notice.promise.zone, letter.language)
         promises.say(tx, ticket.id, due_at=notice.promise.due_at, said=said, notice_id=queued.outbox_id)
     return queued.outbox_id
+
+
+def _envelope_sender(notice: Notice, ticket: Ticket, desk: Desk, policy: Policy) -> Address:
+    """Where a bounce may go: the signed address, or the desk's own where it has no plus-addressing.
+
+    There the report still finds its notice: it names our signed Message-ID.
+    """
+    if not desk.plus_addressing:
+        return desk.address
+    return bounce_address(policy.keyring, desk.address, ticket.id, notice.kind, notice.sequence)
 
 
 def _own_id(notice: Notice, ticket: Ticket, desk: Desk, policy: Policy) -> str:

@@ -343,7 +343,7 @@ def test_a_bcc_is_a_ticket_without_acknowledgment():
     """Our address is nowhere in the mail: stored for a person, not answered."""
     decision = judge(a_reading(verdicts=(a_verdict(Consequence.NO_ACK),), prediction=a_prediction()))
 
-    assert (decision.outcome, decision.ack_reason) == (Outcome.TICKET, "not-addressed")
+    assert (decision.outcome, decision.ack_reason) == (Outcome.TICKET, "test-no_ack")
 
 
 @pytest.mark.parametrize(
