@@ -97,7 +97,7 @@ def _finding(invariant: str, about: str, looked_at: Iterable[str]) -> Finding:
 
 
 def _stream(tx: Connection, statement: str) -> Iterator[Row[Any]]:
-    with tx.execution_options(yield_per=20).execute(text(statement)) as rows:
+    with tx.execute(text(statement), execution_options={"yield_per": 20}) as rows:
         yield from rows
 
 

@@ -1,6 +1,6 @@
 """Faults of the database as exceptions of ours: one clear line, never a password, never a row's content.
 
-Owns the translation from driver errors: full disk, lost connection, lock, foreign file.
+Owns the translation from driver errors: full disk, lost connection, lock, refused value.
 What cannot be told apart becomes `Unavailable`: the peer tries again, and every retry
 is harmless because each uniqueness rule is a constraint.
 """
@@ -16,8 +16,14 @@ from daemon.errors import FirstlineError, Misconfigured, StorageFull, Unavailabl
 # PostgreSQL's SQLSTATE classes: 53100 disk full, 53 insufficient resources, 57P operator intervention.
 _PG_DISK_FULL = "53100"
 _PG_LOGIN = ("28", "3D")  # invalid authorization, no such database
+# Not the server's trouble: without this distinction one poisonous mail would be tried for ever, uncounted.
+_DEFECTS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError, exc.NotSupportedError)
 # Only a live connection is worth a rollback to a savepoint; these mean it is gone (class 08, 57P01-57P03).
 _PG_GONE = ("08", "57P01", "57P02", "57P03")
+
+
+class Rejected(FirstlineError):
+    """The database refused a value or a statement: a defect of ours. Trying again alone helps at most once."""
 
 
 class LeaseLost(FirstlineError):
@@ -60,4 +66,6 @@ def translate(error: BaseException) -> FirstlineError:
         return StorageFull(f"the database has no room left: {first_line(error)}")
     if sqlstate(error).startswith(_PG_LOGIN):
         return Misconfigured(f"database: {first_line(error)}")
+    if isinstance(error, _DEFECTS) and not is_disconnect(error):
+        return Rejected(f"the database refused what we asked: {first_line(error)}")
     return Unavailable(f"the database is not available: {first_line(error)}")

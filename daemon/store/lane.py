@@ -134,8 +134,7 @@ class Lane(Thread):
         try:
             self._transaction(mails, job, callers, results)
         except BaseException as error:  # noqa: BLE001 - the lane is a loop edge; every caller of this commit is told
-            trouble = translate(error) if isinstance(error, exc.SQLAlchemyError | FirstlineError | OSError) else error
-            results = [(caller, None, trouble) for caller in callers]
+            results = [(caller, None, _told(error)) for caller in callers]
             self._count(failed=True)
         else:
             self._count(mails=len(mails), jobs=len(results) - len(mails))
@@ -175,12 +174,20 @@ class Lane(Thread):
             queues.largest = max(queues.largest, mails)
 
 
+def _told(error: BaseException) -> BaseException:
+    """What each caller of a failed commit gets: an exception of its own, because raising one changes it."""
+    if not isinstance(error, exc.SQLAlchemyError | FirstlineError | OSError):
+        return error
+    trouble = translate(error)
+    return type(trouble)(str(trouble))
+
+
 def _accept(tx: Connection, mails: list[WaitingMail]) -> list[Result]:
     """All mails by multi-row inserts; one by one when the batch fails, so that one bad mail harms no other."""
     savepoint = tx.begin_nested()
     try:
         receipts = accept_many(tx, [mail.arrival for mail in mails])
-    except exc.DBAPIError as error:
+    except Exception as error:
         if is_disconnect(error) or is_full(error):
             raise
         savepoint.rollback()

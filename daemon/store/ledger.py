@@ -22,7 +22,7 @@ def check(tx: Connection) -> Iterator[str]:
     """One string per purse and per kind of payment: "" when it is right, else what is wrong."""
     totals: Counter[str] = Counter()
     payments: Counter[str] = Counter()
-    with tx.execution_options(yield_per=500).execute(_LINES) as lines:
+    with tx.execute(_LINES, execution_options={"yield_per": 500}) as lines:
         for line in lines:
             amounts = deltas(json.loads(line.facts))
             for name, amount in amounts.items():

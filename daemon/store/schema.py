@@ -86,6 +86,12 @@ Index(
     postgresql_where=text("settled_at IS NULL"),
 )
 Index(
+    "ix_inbound_flagged",
+    INBOUND.c.settled_at,
+    sqlite_where=text("flags <> ''"),
+    postgresql_where=text("flags <> ''"),
+)
+Index(
     "ix_inbound_ticket_id",
     INBOUND.c.ticket_id,
     sqlite_where=text("ticket_id IS NOT NULL"),
@@ -140,6 +146,7 @@ TICKET = Table(
     Column("priority", String(2), nullable=False),
     Column("team", Key, nullable=False),
     Column("status", String(16), nullable=False),
+    Column("proven", Boolean, nullable=False),  # the requester was: later notices may repeat the subject
     Column("language", String(16), nullable=False),
     Column("confidence", Float, nullable=False),
     Column("model_id", Words(200), nullable=False),

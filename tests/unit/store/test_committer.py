@@ -14,11 +14,12 @@ from arrange import an_arrival
 from sqlalchemy import Connection, Engine, insert, select, text
 
 from daemon.core.envelope import Acceptance
-from daemon.errors import StorageFull, Unavailable
+from daemon.errors import FirstlineError, StorageFull, Unavailable
 from daemon.store import engine as engines
 from daemon.store import inbound, memory
 from daemon.store.committer import Committer
 from daemon.store.engine import is_sqlite, open_engine
+from daemon.store.faults import Rejected
 from daemon.store.inbound import Arrival
 from daemon.store.migrate import migrate
 from daemon.store.schema import INBOUND, META
@@ -85,9 +86,10 @@ async def test_two_nodes_with_the_same_mail(committer: Committer, engine: Engine
     await other.close()
 
 
-async def test_a_bad_mail_harms_no_other(committer: Committer) -> None:
+@pytest.mark.parametrize("digest", [None, "\ud800", 7j], ids=["null", "surrogate", "no-sql-type"])
+async def test_a_bad_mail_harms_no_other(committer: Committer, digest: object) -> None:
     """The batch fails, the others are stored one by one; the bad one gets 451, never a crash."""
-    bad = Arrival(envelope=an_arrival().envelope, raw=b"x", message_id="<bad@x>", digest=None)  # type: ignore[arg-type]
+    bad = Arrival(envelope=an_arrival().envelope, raw=b"x", message_id="<bad@x>", digest=digest)  # type: ignore[arg-type]
     good = [committer.accept(an_arrival(message_id=f"<{number}@x>")) for number in range(5)]
 
     results = await asyncio.gather(*good, committer.accept(bad), return_exceptions=True)
@@ -140,8 +142,16 @@ async def test_a_statement_that_fails_harms_no_other(committer: Committer) -> No
 
     results = await asyncio.gather(*jobs, return_exceptions=True)
 
-    assert [type(result).__name__ for result in results] == ["NoneType", "Unavailable", "NoneType"]
+    assert [isinstance(result, FirstlineError) for result in results] == [False, True, False]
     assert await committer.read(lambda tx: memory.get(tx, "b")) == "x"
+
+
+async def test_a_refused_value_is_no_outage(committer: Committer) -> None:
+    """A defect must not look like a lost server: its mail would be tried for ever without being counted."""
+    await committer.run(put("a"))
+
+    with pytest.raises(Rejected):
+        await committer.run(lambda tx: tx.execute(insert(META), {"key": "a", "value": "again"}))
 
 
 async def test_reads_do_not_wait_for_the_writer(committer: Committer) -> None:

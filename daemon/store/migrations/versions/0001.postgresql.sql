@@ -12,6 +12,7 @@ CREATE TABLE ticket (
     priority VARCHAR(2) NOT NULL,
     team VARCHAR(255) NOT NULL,
     status VARCHAR(16) NOT NULL,
+    proven BOOLEAN NOT NULL,
     language VARCHAR(16) NOT NULL,
     confidence FLOAT NOT NULL,
     model_id TEXT NOT NULL,
@@ -107,6 +108,8 @@ CREATE TABLE inbound (
 );
 
 CREATE INDEX ix_inbound_pending ON inbound (id, lease_until) WHERE settled_at IS NULL;
+
+CREATE INDEX ix_inbound_flagged ON inbound (settled_at) WHERE flags <> '';
 
 CREATE INDEX ix_inbound_ticket_id ON inbound (ticket_id) WHERE ticket_id IS NOT NULL;
 
