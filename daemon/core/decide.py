@@ -237,6 +237,7 @@ def _open(
         model_id=way.model_id,
         suggested=way.suggested,
         promise=promise,
+        proven=reading.trust.proof >= Proof.DOMAIN,
         link_hint=hint,
     )
     flags = (

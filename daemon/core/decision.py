@@ -58,6 +58,7 @@ class Opening:
     model_id: str = ""
     suggested: str = ""  # the model's best guess when `category` is TRIAGE
     promise: Promise | None = None
+    proven: bool = False  # the sender's domain was
     link_hint: TicketId | None = None
 
 

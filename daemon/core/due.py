@@ -79,6 +79,7 @@ def _at_risk(ticket: Ticket, context: Context, policy: Policy, now: datetime) ->
         previous_promise=replace(revised, due_at=ticket.promised_at),
         category=category.name if category else "",
         certain=category is not None,
+        echo_subject=ticket.proven,
         subject=ticket.subject,
         in_reply_to=ticket.thread_root,
         references=(ticket.thread_root,) if ticket.thread_root else (),

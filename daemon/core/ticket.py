@@ -95,4 +95,5 @@ class Ticket:
     language: str
     opened_at: datetime
     promised_at: datetime | None = None
+    proven: bool = False  # the requester's address was proven by the mail that opened it
     thread_root: str = ""  # Message-ID of the mail that opened it
