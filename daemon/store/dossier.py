@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select, text
 
 from daemon.core.ticket import Ticket
 from daemon.store import journal, tickets
@@ -19,6 +19,7 @@ from daemon.store.columns import key
 from daemon.store.schema import CLOCK, INBOUND, OUTBOX, PROMISE, TICKET
 
 _MAILS = 200
+_DIGITS = 18  # what fits a 64-bit id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def find(tx: Connection, name: str) -> Dossier | None:
     if name.startswith("<"):
         row = tx.execute(_BY_MESSAGE_ID, {"message_id": key(name)}).first()
         return None if row is None else _of_mail(tx, row)
-    if name.isdigit():
+    if name.isdecimal() and len(name) <= _DIGITS:
         row = tx.execute(_BY_ID, {"id": int(name)}).first()
         return None if row is None else _of_mail(tx, row)
     ticket_id = tx.execute(_BY_REFERENCE, {"reference": name}).scalar()
@@ -137,7 +138,12 @@ def _mail(row: Row[Any]) -> Mail:
     )
 
 
-_BY_MESSAGE_ID = select(INBOUND).where(INBOUND.c.message_id == bindparam("message_id")).order_by(INBOUND.c.id).limit(1)
+_BY_MESSAGE_ID = (
+    select(INBOUND)
+    .where(text("message_id <> ''"), INBOUND.c.message_id == bindparam("message_id"))
+    .order_by(INBOUND.c.id)
+    .limit(1)
+)
 _BY_ID = select(INBOUND).where(INBOUND.c.id == bindparam("id"))
 _BY_REFERENCE = select(TICKET.c.id).where(TICKET.c.reference == bindparam("reference"))
 _OF_TICKET = select(INBOUND).where(INBOUND.c.ticket_id == bindparam("ticket_id")).order_by(INBOUND.c.id).limit(_MAILS)

@@ -157,7 +157,6 @@ TICKET = Table(
     Column("opened_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("promised_at", Instant),
-    Column("proven", Boolean, nullable=False),
     Column("first_response_at", Instant),
     sqlite_autoincrement=True,
 )

@@ -113,7 +113,7 @@ CREATE INDEX ix_inbound_flagged ON inbound (settled_at) WHERE flags <> '';
 
 CREATE INDEX ix_inbound_ticket_id ON inbound (ticket_id) WHERE ticket_id IS NOT NULL;
 
-CREATE UNIQUE INDEX uq_inbound_duplicate_key ON inbound (desk, message_id, digest) WHERE message_id <> '';
+CREATE UNIQUE INDEX uq_inbound_duplicate_key ON inbound (message_id, desk, digest) WHERE message_id <> '';
 
 CREATE INDEX ix_inbound_outcome ON inbound (outcome, ack_reason);
 
