@@ -12,6 +12,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import structlog
 from aiosmtpd.smtp import SMTP
@@ -72,7 +73,7 @@ class Connection(SMTP):
         self._abort: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's are none by class, only by behaviour
         self._pipe = transport
         self._inflow.attach(transport)
         name = transport.get_extra_info("peername")

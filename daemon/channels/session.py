@@ -234,7 +234,10 @@ class Session(Connection):
         await self._say(sender)
 
     async def smtp_RCPT(self, argument: str) -> None:
-        await self._say(self._add_recipient(argument))
+        answer = self._add_recipient(argument)
+        await self._say(answer)
+        if self._house.lmtp and answer.code >= 400:
+            self._errors -= 1  # our own MTA asks for its many recipients; it is not guessing
 
     def _add_recipient(self, argument: str) -> Door:
         if not self._transaction.open:

@@ -16,6 +16,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -128,9 +129,9 @@ class _Full(asyncio.Protocol):
     """Says 421 and closes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(f"{TOO_MANY}\r\n".encode("ascii"))
-        transport.close()
+        pipe = cast("asyncio.WriteTransport", transport)
+        pipe.write(f"{TOO_MANY}\r\n".encode("ascii"))
+        pipe.close()
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:

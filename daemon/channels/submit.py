@@ -14,7 +14,7 @@ import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import structlog
 from aiosmtplib import SMTP
@@ -296,9 +296,9 @@ async def _quit(client: SMTP) -> None:
 
 def _drop(client: SMTP) -> None:
     """Cut the connection: nobody waits for a relay that reads slowly."""
-    transport = client.transport
+    transport = cast("asyncio.WriteTransport | None", client.transport)
     client.close()
-    if isinstance(transport, asyncio.WriteTransport):
+    if transport is not None:
         transport.abort()
 
 

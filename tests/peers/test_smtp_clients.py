@@ -22,13 +22,13 @@ async def run(program: Path | str, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("lmtp", [False, True], ids=["smtp", "lmtp"])
-@pytest.mark.parametrize("keep", [True, False], ids=["kept", "one-each"])
+@pytest.mark.parametrize("keep", [False, True], ids=["one-each", "kept"])
 async def test_smtp_source(open_desk: OpenDesk, lmtp: bool, keep: bool) -> None:  # noqa: F811
     """500 mails over 10 sessions arrive, each once, with the size it was sent with."""
     source = need_program("smtp-source")
     desk = await open_desk(lmtp=lmtp, limits=Limits(per_peer=20))
     options = ["-s", "10", "-m", "500", "-l", "5000", "-f", "ann@example.net", "-t", "help@example.com", "-4"]
-    options += [] if keep else ["-d"]
+    options += ["-d"] if keep else []
     options += ["-L"] if lmtp else []
 
     code, output = await run(source, *options, f"127.0.0.1:{desk.port}")

@@ -60,6 +60,20 @@ async def test_fifty_recipients(open_desk: OpenDesk) -> None:
     assert len(desk.store.taken) == 1
 
 
+async def test_many_unknown_recipients_are_no_attack(open_desk: OpenDesk) -> None:
+    """The MTA in front hears 550 for each of fifty and the mail of the last one still arrives (fault 8)."""
+    desk = await open_desk(lmtp=True)
+    wire = await desk.call()
+    await _lhlo(wire)
+    answers = [await wire.ask(f"RCPT TO:<nobody{number}@example.com>") for number in range(50)]
+    assert all(answer.startswith("550 5.1.1") for answer in answers)
+    await wire.ask("RCPT TO:<help@example.com>")
+    await wire.ask("DATA")
+    await wire.say(MAIL + b".\r\n")
+
+    assert (await wire.reply()).startswith("250")
+
+
 async def test_too_big_is_said_to_each(open_desk: OpenDesk) -> None:
     """The size refusal is one reply per recipient too; the next mail is in step."""
     desk = await open_desk(lmtp=True, limits=Limits(size_bytes=100, drain_s=1.0))
