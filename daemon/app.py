@@ -28,6 +28,7 @@ from daemon.core.policy import Policy
 from daemon.errors import FirstlineError, Misconfigured, Unavailable
 from daemon.loops.current import Current
 from daemon.loops.deliver import DeliverLoop, Sending
+from daemon.loops.digest import DigestLoop
 from daemon.loops.intake import Intake
 from daemon.loops.poll import Polling
 from daemon.loops.settle import Observer, SettleLoop
@@ -170,7 +171,7 @@ class Daemon:
         made, renderer, reader = await self._prepare(settings)
         current = self._current = Current(policy=made, renderer=renderer, reader=reader)
         log.info("daemon.starting", left_over=left, model=reader.model_id, config=",".join(settings.sources))
-        wake, outbox_wake, clock_wake = (Wake(self._stop) for _ in range(3))
+        wake, outbox_wake, clock_wake, digest_wake = (Wake(self._stop) for _ in range(4))
         intake = Intake(
             committer,
             lambda: current.policy,
@@ -193,6 +194,7 @@ class Daemon:
                 *((f"settle-{index}", settler.run()) for index, settler in enumerate(settlers)),
                 ("deliver", deliver.run()),
                 ("tick", ticker.run()),
+                ("digest", DigestLoop(committer, current, digest_wake, outbox_wake).run()),
                 ("intake", intake.watch(self._stop)),
                 ("polling", polling.tell(self._stop)),
                 ("watchdog", self._watchdog()),

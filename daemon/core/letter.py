@@ -76,7 +76,9 @@ def bare_subject(subject: str, reference: str) -> str:
 
 
 def tagged(subject: str, reference: str, *, reply: bool) -> str:
-    """The subject line of a letter: exactly one tag, and one `Re:` where it answers a mail."""
+    """The subject line of a letter: exactly one tag (none without a reference), and one `Re:` where it answers."""
+    if not reference:
+        return subject
     return f"{'Re: ' if reply else ''}[{reference}] {subject}".rstrip()
 
 

@@ -33,6 +33,7 @@ class Limits:
     nested_lines: int = 3_000_000  # lines × depth: the stdlib tests each line against each open boundary
     text_chars: int = 200_000  # of body text that is kept and searched (threat 16); the rest is in the raw mail
     forwarded: int = 20  # mails inside the mail that are read
+    quadratic_codecs: int = 0  # RFC 2231 values in punycode or idna: 900 kB cost the stdlib two minutes
 
 
 DEFAULT_LIMITS = Limits()
@@ -44,6 +45,7 @@ _BOUNDARY = re.compile(
     rb"boundary(\*[0-9*]{0,4})?[ \t\r\n]{0,20}=[ \t\r\n]{0,20}(?:\"([^\"\r\n]{0,200})\"|([^\s;\"]{0,200}))",
     re.IGNORECASE,
 )
+_QUADRATIC_CODEC = re.compile(rb"\*[ \t\r\n]*=[ \t\r\n]*\"?[^a-z0-9.'\"]*(?:punycode|idna)[^a-z0-9.']*'", re.IGNORECASE)
 _DELIMITERS = 200_000  # lines that start with "--" are compared with the boundaries; nobody writes more
 _BOUNDARIES = 2_000  # declared boundaries
 _MESSAGE_TYPES = (b"message/rfc822", b"message/global", b"message/news")
@@ -94,6 +96,8 @@ def _over_in_body(raw: bytes, lines: int, limits: Limits) -> set[str]:
         and sum(1 for _ in zip(range(words + 1), _WORD_START.finditer(raw), strict=False)) > words
     ):
         over.add("encoded_words")
+    if any(_QUADRATIC_CODEC.finditer(raw)):
+        over.add("quadratic_codecs")
     parts, depth = _shape(raw, limits)
     if parts > limits.parts:
         over.add("parts")

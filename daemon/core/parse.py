@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import email.utils
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,10 @@ _PARSER_FIELDS = frozenset(
 )  # and Content-*; the first of each
 _WHOLE_BYTES = 1_000_000  # above, mail-parser reads the header only: it makes three copies of each attachment
 _SLICE_BYTES = 1 << 20
+# mail-parser decodes with any codec Python has: 900 kB under `charset=punycode` took it two minutes.
+_CODEC_TRICK = re.compile(
+    rb"charset\s{0,100}(?:\*|=[^a-z0-9.]{0,100}(?:punycode|idna))|=\?[^a-z0-9.]{0,100}(?:punycode|idna)", re.IGNORECASE
+)
 _NOT_TEXT = frozenset(
     {"received", "dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results", "x-received",
      "authentication-results", "received-spf", "domainkey-signature", "message-id", "references", "in-reply-to"}
@@ -97,7 +102,7 @@ def _parse(raw: bytes, limits: Limits, sent: Sequence[str]) -> Message:
 def _structure(raw: bytes, block: Block) -> tuple[Mime, datetime | None, tuple[str, ...]]:
     """The MIME message, the date and the defects, from mail-parser; from the stdlib alone where that fails."""
     head = _parser_head(block.fields) + b"\n"
-    whole = len(raw) - block.body_start <= _WHOLE_BYTES
+    whole = len(raw) - block.body_start <= _WHOLE_BYTES and not _CODEC_TRICK.search(raw, block.body_start)
     defects: list[str] = []
     date: datetime | None = None
     mime: Mime | None = None
@@ -125,7 +130,8 @@ def _parser_head(fields: tuple[Field, ...]) -> bytes:
     seen: set[str] = set()
     lines = []
     for field in fields:
-        if field.name in seen or not (field.name in _PARSER_FIELDS or field.name.startswith("content-")):
+        wanted = field.name in _PARSER_FIELDS and not _CODEC_TRICK.search(field.value)
+        if field.name in seen or not (wanted or field.name.startswith("content-")):
             continue
         seen.add(field.name)
         lines.append(field.name.encode("ascii") + b": " + field.unfolded + b"\n")

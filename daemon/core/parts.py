@@ -58,13 +58,10 @@ class Part:
     def data(self) -> bytes:
         """The content with its transfer encoding undone; what cannot be undone comes as it is."""
         try:
-            payload = self.source.get_payload(decode=True)
+            return _payload(self.source)
         except (ValueError, LookupError, AssertionError):  # hostile uuencode, half a base64 quantum
-            payload = None
-        if isinstance(payload, bytes):
-            return payload
-        text = self.source.get_payload()
-        return text.encode("utf-8", "surrogateescape") if isinstance(text, str) else b""
+            del self.source["content-transfer-encoding"]
+            return _payload(self.source)
 
     def text(self) -> str:
         """The content as text in the part's charset, or a repaired one."""
@@ -81,6 +78,12 @@ class Part:
             part = stack.pop()
             yield part
             stack.extend(reversed(part.children))
+
+
+def _payload(message: Mime) -> bytes:
+    """Always with `decode`: without it the stdlib decodes text by the charset label, whatever codec that names."""
+    payload = message.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
 
 
 def _declared_in_html(data: bytes) -> str:
@@ -120,7 +123,7 @@ def build(message: Mime, *, number: str = "", depth: int = 0, repair: bool = Tru
 
 
 def _children(message: Mime, content_type: str, number: str, depth: int) -> tuple[Part, ...]:
-    payload = message.get_payload()
+    payload = message.get_payload() if message.is_multipart() else None
     if not isinstance(payload, list):
         return ()
     if content_type in MAIL_TYPES:
@@ -162,10 +165,9 @@ def _repaired(message: Mime, type_value: bytes) -> Mime | None:
     declared = message.get_content_maintype() == "multipart" or type_value.lower().startswith(b"multipart")
     if type_value and not declared:
         return None
-    payload = message.get_payload()
-    if not isinstance(payload, str) or "--" not in payload:
+    body = _payload(message)
+    if b"--" not in body:
         return None
-    body = payload.encode("utf-8", "surrogateescape")
     found = _LOST_BOUNDARY.search(body, 0, len(body) if declared else 2_000)
     if found is None or (not declared and body[: found.start()].strip()):
         return None

@@ -108,6 +108,7 @@ class Policy:
     letter_life: timedelta = timedelta(days=5)  # RFC 5321 §4.5.4.1: how long an outgoing mail is tried
     at_risk_share: float = 0.8  # the time-to-respond notice goes when this share of the target has passed
     team_notices: bool = True
+    digest_every: timedelta = timedelta(hours=24)  # of kept and flagged mail; a longer list waits for the next
 
     def desk(self, name: str) -> Desk:
         return next(desk for desk in self.desks if desk.name == name)

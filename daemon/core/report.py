@@ -211,7 +211,7 @@ def _groups(part: Part) -> list[dict[str, str]]:
 
 def _status_bytes(part: Part) -> bytes:
     """The stdlib makes a message of each group; write them down again, the rest of the text too."""
-    payload = part.source.get_payload()
+    payload = part.source.get_payload() if part.source.is_multipart() else None
     if not isinstance(payload, list):
         return part.data()
     pieces = []
@@ -220,8 +220,8 @@ def _status_bytes(part: Part) -> bytes:
             continue
         for name, value in inner.raw_items():
             pieces.append(f"{name}: {value}\n".encode("utf-8", "surrogateescape"))
-        text = inner.get_payload()
-        pieces.append(b"\n" + (text.encode("utf-8", "surrogateescape") if isinstance(text, str) else b"") + b"\n\n")
+        text = inner.get_payload(decode=True)
+        pieces.append(b"\n" + (text if isinstance(text, bytes) else b"") + b"\n\n")
     return b"".join(pieces)
 
 

@@ -29,7 +29,9 @@ from daemon.store import apply, inbound, outbox, promises
 
 log = structlog.get_logger(__name__)
 
-ATTACH_LIMIT_BYTES = 2_000_000  # composing 10 MB takes 0.24 s inside T2; a bigger original stays with us (explain --raw)
+ATTACH_LIMIT_BYTES = (
+    2_000_000  # composing 10 MB takes 0.24 s inside T2; a bigger original stays with us (explain --raw)
+)
 _TO_REQUESTER = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})
 
 

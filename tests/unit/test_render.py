@@ -25,7 +25,8 @@ from daemon.languages import LANGUAGES, choose, hours_in_words, in_language, pla
 from daemon.render import TEXT_BYTES, Renderer
 from daemon.resources import folder
 
-ACK, TTR, TEAM, REPLY = NoticeKind
+ACK, TTR, TEAM, REPLY, DIGEST = NoticeKind
+ON_A_TICKET = (ACK, TTR, TEAM, REPLY)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 OFFICE = from_parts(
     name="office", zone="Europe/Berlin", hours={day: ["08:00-12:00", "13:00-17:30"] for day in range(5)}
@@ -82,7 +83,7 @@ def squeezed(text: str) -> str:
 
 EVERY = [
     pytest.param(language, kind, hours, certain, id=f"{language}-{kind}-{hours}-{'sure' if certain else 'unsure'}")
-    for language, kind, hours, certain in product(LANGUAGES, NoticeKind, Hours, (True, False))
+    for language, kind, hours, certain in product(LANGUAGES, ON_A_TICKET, Hours, (True, False))
 ]
 
 
@@ -315,7 +316,20 @@ def test_an_override_that_loses_a_persons_words_is_not_used(tmp_path: Path) -> N
     assert "leaves out" in letter.trouble
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_digest_is_about_no_ticket(language: str) -> None:
+    """It has words of its own for a subject, no tag, and carries its list literally."""
+    notice = a_notice(DIGEST, echo_subject=False, subject="", promise=None, text="1  <b>x</b>\n2  y")
+    letter = RENDERER.render(notice, Facts(desk="Example Help Desk", reference="", language=language))
+
+    assert letter.trouble == ""
+    assert letter.subject
+    assert "[" not in letter.subject
+    assert "1  <b>x</b>\n2  y" in letter.text
+    assert "<b>x" not in letter.html
+
+
+@pytest.mark.parametrize("kind", ON_A_TICKET)
 def test_without_any_working_template_there_is_still_an_answer(
     kind: NoticeKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:

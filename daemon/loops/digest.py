@@ -1,0 +1,140 @@
+"""The digest: once a day the triage team hears what was kept, quarantined or flagged, in one mail.
+
+Kept mail never causes a mail of its own: a bounce of such a mail would be kept again, and so on. A
+digest is bounded by time whatever comes back, takes the team's own credit, and is not sent when there
+is nothing to say. Where a desk has no team, `firstline status` and `explain` are the places to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon.core.address import Address
+from daemon.core.compose import Stamp, compose
+from daemon.core.disposition import DISPOSITIONS
+from daemon.core.letter import one_line
+from daemon.core.notice import Notice, NoticeKind
+from daemon.core.policy import Desk
+from daemon.core.token import message_id
+from daemon.errors import Unavailable
+from daemon.loops.current import Current
+from daemon.loops.enact import Desked
+from daemon.loops.wake import Wake
+from daemon.store import memory, outbox, review
+from daemon.store.committer import Committer
+from daemon.store.review import ToReview
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 60.0
+LINES = 100
+_NAME = "digest:"
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class DigestLoop:
+    """Looks once a minute whether a desk's digest is due."""
+
+    def __init__(self, committer: Committer, current: Current, wake: Wake, outbox_wake: Wake) -> None:
+        self._committer = committer
+        self._current = current
+        self._wake = wake
+        self._outbox_wake = outbox_wake
+
+    async def run(self) -> None:
+        """Until the stop."""
+        while not self._wake.stopping:
+            try:
+                await self.once(datetime.now(UTC))
+            except Exception as error:  # a loop edge: the mark stays where it was
+                if isinstance(error, Unavailable):
+                    log.warning("digest.failed", why=str(error), next=f"again in {POLL_S} s")
+                else:
+                    log.exception("digest.failed", next=f"again in {POLL_S} s")
+            await self._wake.wait(POLL_S)
+
+    async def once(self, now: datetime) -> int:
+        """Queue the digests that are due at `now`; how many mails they are."""
+        desked = Desked(policy=self._current.policy, renderer=self._current.renderer, now=now)
+        counts = await asyncio.gather(
+            *(self._committer.run(lambda tx, d=desk: digest(tx, d, desked)) for desk in desked.policy.desks)  # type: ignore[misc]
+        )
+        if sum(counts):
+            self._outbox_wake.hint()
+        return sum(counts)
+
+
+def digest(tx: Connection, desk: Desk, desked: Desked) -> int:
+    """The desk's digest in the caller's transaction, when one is due; how many mails were queued.
+
+    The first look only sets the mark: what was flagged before nobody asked is not news.
+    """
+    policy, now = desked.policy, desked.now
+    mark = memory.get(tx, _NAME + desk.name)
+    if not mark:
+        memory.put(tx, _NAME + desk.name, now.isoformat())
+        return 0
+    last = datetime.fromisoformat(mark)
+    if now - last < policy.digest_every or not desk.team or not policy.team_notices:
+        return 0
+    found = review.to_review(tx, desk=desk.name, after=last, until=now, limit=LINES)
+    reached = found[-1].settled_at if len(found) == LINES else now
+    memory.put(tx, _NAME + desk.name, reached.isoformat())
+    if not found:
+        return 0
+    team = policy.team(desk.team)
+    return sum(
+        _queue(tx, desk, address, index, found, desked) for index, address in enumerate(team.members or team.addresses)
+    )
+
+
+def _queue(tx: Connection, desk: Desk, to: Address, index: int, found: Sequence[ToReview], desked: Desked) -> int:
+    """One digest for one address. Its identifier names no ticket: numbers below 1001 are nobody's."""
+    policy, now = desked.policy, desked.now
+    language = desk.languages[0]
+    sequence = (now - _EPOCH).days
+    notice = Notice(
+        kind=NoticeKind.DIGEST,
+        to=to,
+        language=language,
+        sequence=sequence,
+        text="\n".join(_line(each) for each in found),
+    )
+    own_id = message_id(policy.keyring, notice.kind, index, sequence, desk.address.domain)
+    letter = desked.renderer.render(notice, desked.renderer.facts(notice, policy=policy, desk=desk, reference=""))
+    stamp = Stamp(
+        kind=notice.kind,
+        desk_title=desk.title,
+        desk=desk.address,
+        to=to,
+        reply_to=desk.address,
+        message_id=own_id,
+        date=now,
+        opened_at=now,
+    )
+    posting = outbox.Posting(
+        kind=notice.kind,
+        ticket_id=None,
+        sequence=sequence,
+        to=to,
+        message_id=own_id,
+        mail_from=str(desk.address),
+        content=compose(letter, stamp),
+        life=policy.letter_life,
+    )
+    return 1 if outbox.queue(tx, posting, policy, now=now).outbox_id is not None else 0
+
+
+def _line(each: ToReview) -> str:
+    facts = json.loads(each.evidence) if each.evidence else {}
+    known = DISPOSITIONS.get(each.reason)
+    who = one_line(str(facts.get("from", "")), 60)
+    subject = one_line(str(facts.get("subject", "")), 80)
+    why = known.words if known else each.reason
+    return f"{each.inbound_id}  {each.settled_at:%Y-%m-%d %H:%M} UTC  {who}  {subject}\n    {each.outcome}: {why}"
