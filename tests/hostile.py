@@ -443,6 +443,34 @@ def _idna() -> bytes:
     return HEAD + b"Content-Type: text/plain; charset=idna\r\n\r\n" + b"a" * 60_000 + b"\r\n"
 
 
+@hostile("charset-punycode-quadratic")
+def _punycode() -> bytes:
+    return HEAD + b"Content-Type: text/plain; charset=punycode\r\n\r\nhello " + (b"a" * 900 + b"\r\n") * 1_000
+
+
+@hostile("charset-punycode-split")
+def _punycode_split() -> bytes:
+    head = b"Content-Type: text/plain; charset*0=puny; charset*1=code\r\n\r\nhello "
+    return HEAD + head + (b"a" * 900 + b"\r\n") * 1_000
+
+
+@hostile("codec-punycode-boundaries")
+def _punycode_boundaries() -> bytes:
+    level = b"Content-Type: multipart/mixed; boundary*=punycode''" + b"a" * 60_000 + b"\r\n\r\n--x\r\n"
+    return HEAD + level * 300 + TEXT
+
+
+@hostile("codec-punycode-names")
+def _punycode_names() -> bytes:
+    part = b"--x\r\nContent-Disposition: attachment; filename*=punycode''" + b"a" * 60_000 + b"\r\n\r\nhello\r\n"
+    return HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + part * 300 + b"--x--\r\n"
+
+
+@hostile("codec-punycode-words")
+def _punycode_words() -> bytes:
+    return _subject(b"=?-Punycode?q?" + b"a" * 60_000 + b"?=")
+
+
 add("charset-nul-in-text", HEAD + b"Content-Type: text/plain\r\n\r\nhel\0lo\0\0\r\n")
 add("charset-surrogates", HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\nhello \xed\xa0\x80\xed\xb0\x80\r\n")
 add("charset-overlong", HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\nhello \xc0\xae\xc0\xae\xc0\xaf\r\n")

@@ -8,6 +8,7 @@ forwarded mails, delivery reports (decision 0020). `parse` raises nothing but `U
 
 from __future__ import annotations
 
+import email.errors
 import email.utils
 import logging
 import re
@@ -35,8 +36,8 @@ from daemon.errors import Unreadable
 
 # mail-parser 4.8 and the stdlib below it raise these plainly on mails of < 150 bytes (found by fuzzing).
 _SURPRISES = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
-    mailparser.exceptions.MailParserError,
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+    email.errors.MessageError, mailparser.exceptions.MailParserError,
 )  # fmt: skip
 logging.getLogger("mailparser").addHandler(logging.NullHandler())
 logging.getLogger("mailparser").propagate = False  # it logs header text of strangers at ERROR
