@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from daemon.core.address import Address, parse_address_list
+from daemon.core.clues import Clues
 from daemon.core.envelope import Envelope
-from daemon.core.match import ADDRESSED_FIELDS, MAX_ADDRESSES, Clues
+from daemon.core.match import ADDRESSED_FIELDS, MAX_ADDRESSES
 from daemon.core.message import Message
 from daemon.core.policy import Desk, Policy
 from daemon.core.trust import Trust

@@ -14,8 +14,8 @@ from enum import StrEnum
 from daemon.core.address import parse_path
 from daemon.core.autoreply import answered_subject, auto_submitted, automatic_mark, suppresses_all, vacation_note
 from daemon.core.case import Case, bare
+from daemon.core.clues import Clues
 from daemon.core.envelope import Envelope
-from daemon.core.match import Clues
 from daemon.core.message import Message
 from daemon.core.policy import Policy
 from daemon.core.returned import abuse_report, challenge, delivery_report, disposition_report, suspected_report

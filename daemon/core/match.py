@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from daemon.core.address import Address, parse_address_list
+from daemon.core.clues import Clues
 from daemon.core.envelope import Envelope
 from daemon.core.message import Message
 from daemon.core.policy import Policy
@@ -21,7 +22,6 @@ from daemon.core.ticket import TicketId
 from daemon.core.token import (
     Keyring,
     OwnId,
-    ReplyToken,
     read_bounce_address,
     read_message_id,
     read_reply_address,
@@ -44,24 +44,6 @@ _PREFIXES = (
 _PREFIX = re.compile(
     rf"(?:\s*(?:{_PREFIXES})(?:\s?\[\d{{1,4}}\]|\s?\(\d{{1,4}}\)|[\^*]\d{{1,4}})?\s?[::])+", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clues:
-    """What a mail says of the thread it belongs to. Bounded: ≤ 50 identifiers, newest last.
-
-    `own_ids`, `tokens`: verified signatures of ours. `references`: all other identifiers
-    from In-Reply-To and References, with angle brackets. `tag`: ticket number quoted in the subject.
-    `fingerprint`: of sender, normalised subject and new text, for "the same again within 24 h".
-    """
-
-    own_ids: tuple[OwnId, ...] = ()
-    tokens: tuple[ReplyToken, ...] = ()
-    bounce_of: OwnId | None = None  # from our signed envelope address
-    own_message: OwnId | None = None  # the mail itself is ours: its Message-ID is signed by us
-    references: tuple[str, ...] = ()
-    tag: int | None = None
-    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

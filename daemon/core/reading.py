@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from classifier.types import Prediction
+from daemon.core.clues import Clues
 from daemon.core.guards import Verdict
-from daemon.core.match import Clues
 from daemon.core.message import Message
 from daemon.core.trust import Trust
 

@@ -19,7 +19,7 @@ from daemon.core.policy import Policy
 from daemon.core.token import speaks_for
 
 if TYPE_CHECKING:
-    from daemon.core.match import Clues  # `match` needs `Trust`
+    from daemon.core.clues import Clues  # `match` needs `Trust`
 
 _FIELD = "authentication-results"
 _MAX_ID = 1_000  # characters in which the authserv-id must stand

@@ -11,9 +11,10 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select
 
 from daemon.core.address import Address
+from daemon.core.clues import Clues
 from daemon.core.context import Context, SentNotice
 from daemon.core.envelope import Envelope
-from daemon.core.match import Candidate, Clues
+from daemon.core.match import Candidate
 from daemon.core.notice import NoticeKind
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading

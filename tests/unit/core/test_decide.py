@@ -23,11 +23,11 @@ from builders import (
 )
 
 from classifier.types import Band, Prediction
+from daemon.core.clues import Clues
 from daemon.core.context import SentNotice
 from daemon.core.decide import decide
 from daemon.core.decision import EntryKind, Outcome
 from daemon.core.guards import Consequence, Verdict
-from daemon.core.match import Clues
 from daemon.core.message import Delivery, Report, ReportKind
 from daemon.core.notice import NoticeKind
 from daemon.core.policy import TRIAGE, Robot

@@ -20,7 +20,8 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.match import Clues, Match, find_clues, match_thread, strip_prefixes
+from daemon.core.clues import Clues
+from daemon.core.match import Match, find_clues, match_thread, strip_prefixes
 from daemon.core.message import Report, ReportKind
 from daemon.core.ticket import TicketId
 from daemon.core.token import OwnId, ReplyToken, bounce_address, message_id, reply_address

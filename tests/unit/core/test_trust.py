@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.core.authres import parse_authentication_results
-from daemon.core.match import Clues, find_clues
+from daemon.core.clues import Clues
+from daemon.core.match import find_clues
 from daemon.core.token import reply_address
 from daemon.core.trust import Proof, Trust, aligned, grade
 

@@ -9,7 +9,7 @@ from arrange import LEASE, POLICY, a_posting, a_settlement, a_ticket_in, accept,
 from builders import NOW
 from sqlalchemy import Connection, delete, insert, text, update
 
-from daemon.core.match import Clues
+from daemon.core.clues import Clues
 from daemon.store import figures, inbound, journal, memory, outbox, refusals
 from daemon.store.audit import audit
 from daemon.store.schema import CREDIT, ENTRY, INBOUND, JOURNAL, OUTBOX, PARTICIPANT, RAW

@@ -9,8 +9,8 @@ from arrange import POLICY, a_posting, a_ticket_in, accept, an_arrival, claim, r
 from builders import JO, NOW, an_address
 from sqlalchemy import Connection, select, update
 
+from daemon.core.clues import Clues
 from daemon.core.decision import Decision, EntryKind, Event, Hold, Outcome
-from daemon.core.match import Clues
 from daemon.core.notice import NoticeKind
 from daemon.core.ticket import Status
 from daemon.core.token import OwnId, ReplyToken
