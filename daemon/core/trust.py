@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from daemon.core.address import Address, parse_path
 from daemon.core.authres import AuthResult, AuthResults, parse_authentication_results
+from daemon.core.clues import Clues
 from daemon.core.domain import a_label, related
 from daemon.core.envelope import Envelope
 from daemon.core.message import Message
 from daemon.core.policy import Policy
 from daemon.core.token import speaks_for
-
-if TYPE_CHECKING:
-    from daemon.core.clues import Clues  # `match` needs `Trust`
 
 _FIELD = "authentication-results"
 _MAX_ID = 1_000  # characters in which the authserv-id must stand
