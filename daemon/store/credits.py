@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from daemon.core.address import Address
 from daemon.core.credit import Credits, canonical, domain_key
@@ -24,6 +24,7 @@ from daemon.store.engine import exclusive
 from daemon.store.rows import insert_absent
 from daemon.store.schema import CREDIT
 
+SCOPES = ("overall", "domain", "address", "team")
 OPENED, TAKEN, RETURNED, SILENCE = "credit.opened", "credit.taken", "credit.returned", "credit.silence"
 
 
@@ -87,7 +88,7 @@ def take(
     opened = [purse for purse in wanted if purse.name not in stored]
     rows = [{"scope": each.scope, "key": each.key, "left": each.limit, "last_at": now} for each in opened]
     insert_absent(tx, CREDIT, rows)
-    taken = tx.execute(_TAKE, {"b_keys": [(purse.scope, purse.key) for purse in wanted]})
+    taken = tx.execute(_TAKE, _keys(wanted))
     if taken.rowcount != len(wanted):  # the guard `left > 0` is the law, whatever was read before
         raise Unavailable("credits changed while they were taken; try again")
     if opened:
@@ -134,8 +135,12 @@ def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> 
 
 def _stored(tx: Connection, wanted: tuple[Purse, ...]) -> dict[str, tuple[int, datetime]]:
     """What is left and when it last was heard of, by purse name; a purse never used is not in it."""
-    keys = [(purse.scope, purse.key) for purse in wanted]
-    return {f"{row.scope}:{row.key}": (row.left, row.last_at) for row in tx.execute(_STORED, {"keys": keys})}
+    return {f"{row.scope}:{row.key}": (row.left, row.last_at) for row in tx.execute(_STORED, _keys(wanted))}
+
+
+def _keys(wanted: tuple[Purse, ...]) -> dict[str, str | None]:
+    """The bound values of `_ANY`: at most one purse of each scope."""
+    return {f"b_{scope}": None for scope in SCOPES} | {f"b_{purse.scope}": purse.key for purse in wanted}
 
 
 def _amount(stored: Mapping[str, tuple[int, datetime]], purse: Purse) -> int:
@@ -171,16 +176,17 @@ def deltas(facts: Mapping[str, str]) -> dict[str, int]:
 
 _THIS = (CREDIT.c.scope == bindparam("b_scope"), CREDIT.c.key == bindparam("b_key"))
 _ADDRESS = (CREDIT.c.scope == "address", CREDIT.c.key == bindparam("b_key"))
-_TAKE = (
-    update(CREDIT)
-    .where(tuple_(CREDIT.c.scope, CREDIT.c.key).in_(bindparam("b_keys", expanding=True)), CREDIT.c.left > 0)
-    .values(left=CREDIT.c.left - 1)
+# Spelled out by scope, because SQLite reads the whole table for `(scope, key) IN (VALUES …)`. NULL matches nothing.
+_ANY = or_(
+    *(
+        and_(CREDIT.c.scope == scope, CREDIT.c.key == bindparam(f"b_{scope}", type_=CREDIT.c.key.type))
+        for scope in SCOPES
+    )
 )
+_TAKE = update(CREDIT).where(_ANY, CREDIT.c.left > 0).values(left=CREDIT.c.left - 1)
 _ADD = update(CREDIT).where(*_THIS).values(left=CREDIT.c.left + bindparam("b_amount"))
 _ADD_BELOW = update(CREDIT).where(*_THIS, CREDIT.c.left < bindparam("b_limit")).values(left=CREDIT.c.left + 1)
 _TOUCH = update(CREDIT).where(*_ADDRESS, CREDIT.c.last_at > bindparam("b_since")).values(last_at=bindparam("b_now"))
 _RESTART = update(CREDIT).where(*_ADDRESS).values(last_at=bindparam("b_now"))
-_STORED = select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left, CREDIT.c.last_at).where(
-    tuple_(CREDIT.c.scope, CREDIT.c.key).in_(bindparam("keys", expanding=True))
-)
+_STORED = select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left, CREDIT.c.last_at).where(_ANY)
 _TEAMS_BELOW = select(CREDIT.c.key, CREDIT.c.left).where(CREDIT.c.scope == "team", CREDIT.c.left < bindparam("limit"))
