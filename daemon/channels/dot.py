@@ -13,8 +13,7 @@ from enum import Enum, auto
 _END = b"\r\n.\r\n"
 _STUFFED = b"\r\n."
 _HOPELESS = 4  # times the limit, after which we do not wait for the final dot any more
-# A message of nothing but dots grows by a third on the wire; beyond this slack it cannot fit any more.
-_WIRE_SLACK = 4 / 3
+_UNDECIDED = 8  # bytes that may wait for the next chunk: enough for an end that is cut anywhere
 
 
 class Verdict(Enum):
@@ -44,14 +43,19 @@ class Room:
 
 
 class DotReader:
-    """Collects one message. After TOO_BIG or NO_ROOM it keeps nothing but goes on looking for the end."""
+    """Collects one message. After TOO_BIG or NO_ROOM it keeps nothing but goes on looking for the end.
 
-    __slots__ = ("_held", "_limit", "_room", "_taken", "_wire_limit", "finished", "received", "verdict")
+    Transparency dots are taken off chunk by chunk, so that the end of a big message costs no more than its last chunk
+    (a `replace` over 25 MB at the end would stop the loop for 100 ms and more).
+    """
+
+    __slots__ = ("_begun", "_held", "_limit", "_room", "_tail", "_taken", "finished", "received", "verdict")
 
     def __init__(self, limit_bytes: int, room: Room) -> None:
-        self._held = bytearray(b"\r\n")  # the CRLF that the first line follows
+        self._held = bytearray()
+        self._tail = b"\r\n"  # not decided yet; at first the CRLF that the first line follows
+        self._begun = False
         self._limit = limit_bytes
-        self._wire_limit = int(limit_bytes * _WIRE_SLACK) + 8
         self._room = room
         self._taken = 0
         self.received = 0
@@ -60,34 +64,35 @@ class DotReader:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take a chunk; what follows the end of the message comes back."""
-        self.received += len(chunk)
-        start = max(0, len(self._held) - len(_END) + 1)
-        self._held += chunk
-        end = self._held.find(_END, start)
+        window = self._tail + chunk
+        end = window.find(_END)
         if end >= 0:
-            rest = bytes(self._held[end + len(_END) :])
-            self.received -= len(rest)
-            del self._held[end + 2 :]
+            rest = window[end + len(_END) :]
+            self.received += len(chunk) - len(rest)
             self.finished = True
-        else:
-            rest = b""
-        self._judge()
-        return rest
+            self._keep(window[: end + 2])
+            return rest
+        self.received += len(chunk)
+        if len(window) <= _UNDECIDED:
+            self._tail = window
+            return b""
+        cut = len(window) - len(_END) + 1
+        # A CRLF "." across the cut must stay together: its dot is taken off with the next chunk.
+        split = window.find(_STUFFED, cut - 2, cut + 2)
+        cut = split if split >= 0 else cut
+        self._tail = window[cut:]
+        self._keep(window[:cut])
+        return b""
 
     @property
     def hopeless(self) -> bool:
         """True when a peer goes on sending far over the limit: only closing the connection helps."""
         return self.received > _HOPELESS * self._limit
 
-    def content(self) -> bytes:
-        """The message without transparency dots; empty unless WHOLE and finished."""
-        if not self.finished or self.verdict is not Verdict.WHOLE:
-            return b""
-        whole = self._held.replace(_STUFFED, b"\r\n") if _STUFFED in self._held else self._held
-        if len(whole) - 2 > self._limit:
-            self._drop(Verdict.TOO_BIG)
-            return b""
-        return bytes(memoryview(whole)[2:])
+    @property
+    def content(self) -> bytearray:
+        """The message without transparency dots; empty unless WHOLE and finished. Not copied: gone after `release`."""
+        return self._held if self.finished and self.verdict is Verdict.WHOLE else bytearray()
 
     def release(self) -> None:
         """Give the memory back; the last call."""
@@ -95,22 +100,22 @@ class DotReader:
         self._taken = 0
         self._held = bytearray()
 
-    def _judge(self) -> None:
+    def _keep(self, piece: bytes) -> None:
         if self.verdict is not Verdict.WHOLE:
-            self._forget()
-        elif len(self._held) - 2 > self._wire_limit:
+            return
+        if _STUFFED in piece:
+            piece = piece.replace(_STUFFED, b"\r\n")
+        if not self._begun:
+            self._begun = True
+            piece = piece[2:]
+        if len(self._held) + len(piece) > self._limit:
             self._drop(Verdict.TOO_BIG)
-        elif (growth := len(self._held) - self._taken) > 0:
-            if self._room.take(growth):
-                self._taken += growth
-            else:
-                self._drop(Verdict.NO_ROOM)
+        elif not self._room.take(len(piece)):
+            self._drop(Verdict.NO_ROOM)
+        else:
+            self._taken += len(piece)
+            self._held += piece
 
     def _drop(self, verdict: Verdict) -> None:
         self.verdict = verdict
-        self._room.give(self._taken)
-        self._taken = 0
-        self._forget()
-
-    def _forget(self) -> None:
-        del self._held[: max(0, len(self._held) - len(_END) + 1)]
+        self.release()

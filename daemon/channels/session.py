@@ -282,7 +282,7 @@ class Session(Connection):
     async def _store(self, dot: DotReader) -> list[Door]:
         """The replies after the final dot: one, or on LMTP one per recipient in the order of RCPT (RFC 2033 §4.2)."""
         recipients = self._transaction.recipients
-        content = dot.content()
+        content = dot.content
         if dot.verdict is not Verdict.WHOLE:
             refusal = TOO_BIG if dot.verdict is Verdict.TOO_BIG else BACKLOG
             return [refusal] * (len(recipients) if self._house.lmtp else 1)
@@ -299,7 +299,7 @@ class Session(Connection):
         # One reply for all desks: what was stored already will be a duplicate when the peer tries again.
         return [next((door for door in outcome.values() if door.code != 250), next(iter(outcome.values())))]
 
-    def _delivery(self, desk: str, recipients: tuple[Address, ...], name: str, content: bytes) -> Delivery:
+    def _delivery(self, desk: str, recipients: tuple[Address, ...], name: str, content: bytearray) -> Delivery:
         now = datetime.now(UTC)
         hop = trace.Hop(
             helo=self._helo,
@@ -324,7 +324,7 @@ class Session(Connection):
             tls=self._secure,
             source=f"{channel}/{name}",
         )
-        return Delivery(envelope=envelope, raw=trace.received(hop, recipients) + content)
+        return Delivery(envelope=envelope, raw=b"".join((trace.received(hop, recipients), content)))
 
 
 def _with_name(door: Door, name: str) -> Door:

@@ -31,7 +31,6 @@ from daemon.core.clean import clean_line
 
 log = structlog.get_logger(__name__)
 
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _NULL_SENDER = re.compile(r"5\.1\.[78]\b")  # bad sender, said at RCPT by relays that judge <> late
 _MAX_REPLY = 500
 _KEPT_S = 20.0  # servers drop idle clients after 30 s to 5 min
@@ -233,8 +232,9 @@ class Relay:
 
 def wire(raw: bytes) -> bytes:
     """`raw` as DATA content: CRLF only, transparency dots, the final dot. A bare CR or LF cannot smuggle an end."""
-    if _BARE.search(raw):
-        raw = _BARE.sub(b"\r\n", raw)
+    pairs = raw.count(b"\r\n")
+    if raw.count(b"\r") != pairs or raw.count(b"\n") != pairs:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if not raw.endswith(b"\r\n"):
         raw += b"\r\n"
     stuffed = raw.replace(b"\r\n.", b"\r\n..")

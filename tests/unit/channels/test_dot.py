@@ -45,10 +45,17 @@ def test_smuggling_endings_are_content(ending: bytes) -> None:
 
     assert dot.finished
     assert rest == b""
-    assert b"MAIL FROM:<evil@x>" in dot.content()
+    assert b"MAIL FROM:<evil@x>" in dot.content
 
 
-@given(content=st.binary(max_size=400), cuts=st.lists(st.integers(0, 500), max_size=8), rest=st.binary(max_size=20))
+_PIECES = st.lists(st.sampled_from([b"\r\n", b".", b"\r", b"\n", b"..", b"ab", b"\0"]), max_size=40).map(b"".join)
+
+
+@given(
+    content=st.one_of(st.binary(max_size=400), _PIECES),
+    cuts=st.lists(st.integers(0, 500), max_size=8),
+    rest=st.binary(max_size=20),
+)
 def test_content_survives_any_split(content: bytes, cuts: list[int], rest: bytes) -> None:
     """Whatever a sender stuffs comes back equal, however TCP cuts it, and what follows is left over."""
     wire = stuff(content) + b"\r\n.\r\n"
@@ -59,15 +66,25 @@ def test_content_survives_any_split(content: bytes, cuts: list[int], rest: bytes
     dot, left = read(*chunks)
 
     assert dot.finished
-    assert dot.content() == content + b"\r\n"
+    assert dot.content == content + b"\r\n"
     assert left == rest
+
+
+@given(content=_PIECES)
+def test_content_survives_byte_by_byte(content: bytes) -> None:
+    """The same, one byte at a time."""
+    wire = stuff(content) + b"\r\n.\r\n"
+
+    dot, left = read(*(wire[at : at + 1] for at in range(len(wire))))
+
+    assert (dot.finished, dot.content, left) == (True, content + b"\r\n", b"")
 
 
 def test_empty_message() -> None:
     """A dot right after 354 is a message of nothing."""
     dot, rest = read(b".\r\nQUIT\r\n")
 
-    assert (dot.finished, dot.content(), rest) == (True, b"", b"QUIT\r\n")
+    assert (dot.finished, dot.content, rest) == (True, b"", b"QUIT\r\n")
 
 
 def test_limit_is_exact_after_unstuffing() -> None:
@@ -75,9 +92,9 @@ def test_limit_is_exact_after_unstuffing() -> None:
     content = b".\r\n" * 1000
     wire = b"..\r\n" * 1000 + b".\r\n"
 
-    assert read(wire, limit=len(content))[0].content() == content
+    assert read(wire, limit=len(content))[0].content == content
     too_big, _ = read(wire, limit=len(content) - 1)
-    assert too_big.content() == b""
+    assert too_big.content == b""
     assert too_big.verdict is Verdict.TOO_BIG
 
 

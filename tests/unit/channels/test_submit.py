@@ -130,7 +130,7 @@ def test_what_we_send_is_one_message_of_the_same_content(raw: bytes) -> None:
     assert b"\n" not in content.replace(b"\r\n", b"")
     assert b"\r" not in content.replace(b"\r\n", b"")
     if b"\r" not in raw.replace(b"\r\n", b"") and b"\n" not in raw.replace(b"\r\n", b""):
-        assert dot.content() == (raw if raw.endswith(b"\r\n") else raw + b"\r\n")
+        assert dot.content == (raw if raw.endswith(b"\r\n") else raw + b"\r\n")
 
 
 @pytest.mark.parametrize(
