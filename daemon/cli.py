@@ -14,6 +14,7 @@ import click
 
 from daemon import errors
 
+EX_DATAERR = 65
 EX_SOFTWARE = 70
 EX_TEMPFAIL = 75
 EX_CONFIG = 78
@@ -29,6 +30,7 @@ _VERBS: dict[str, str] = {
     "explain": "Tell why a ticket or a mail ended as it did.",
     "audit": "Check the invariants over the store; exit 1 if one is broken.",
     "deliver": "Take one mail from standard input (for an MTA's pipe).",
+    "evaluate": "Measure the classifier on labelled files it has not seen.",
     "migrate": "Bring the database to this version's schema.",
 }
 
@@ -70,7 +72,7 @@ def firstline(ctx: click.Context, config: str | None) -> None:
 
 
 def main() -> None:
-    """Entry point. Exit codes are sysexits: 64 usage, 70 a bug of ours, 75 try again, 78 configuration."""
+    """Entry point. Exit codes are sysexits: 64 usage, 65 data, 70 a bug of ours, 75 try again, 78 configuration."""
     try:
         code = firstline(standalone_mode=False)
     except click.ClickException as error:
@@ -80,6 +82,8 @@ def main() -> None:
         sys.exit(130)
     except errors.Misconfigured as error:
         _complain(str(error), EX_CONFIG)
+    except errors.Unusable as error:
+        _complain(str(error), EX_DATAERR)
     except errors.Unavailable as error:
         _complain(str(error), EX_TEMPFAIL)
     except errors.FirstlineError as error:

@@ -19,5 +19,9 @@ class Unavailable(FirstlineError):
     """Something outside is not there now; try again later (exit 75)."""
 
 
+class Unusable(FirstlineError):
+    """A file that was named to a verb cannot be worked with (exit 65). The text names the file and what is wrong."""
+
+
 class StorageFull(Unavailable):
     """No room for another mail now: 452 4.3.1 at the door, and nothing was kept."""

@@ -1,0 +1,1 @@
+"""Training from the desk's side: where labelled mails come from, what is measured, which model serves."""
