@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +35,7 @@ class Liar:
     uidnext: bool = True
     commands: list[str] = field(default_factory=list)
     sessions: int = 0
+    asked: str = ""
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
@@ -40,6 +44,10 @@ class Liar:
             while line := (await reader.readline()).decode():
                 self.commands.append(line.strip())
                 tag, *words = line.split()
+                if not words:  # the answer to a "+"
+                    writer.write(f"{self.asked} OK done\r\n".encode())
+                    continue
+                self.asked = tag
                 verb = words[1].upper() if words[0].upper() == "UID" else words[0].upper()
                 lie = self.lies.get(verb)
                 told = lie(tag, words) if lie else None
@@ -125,17 +133,28 @@ async def against(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[...
     cases: list[Case] = []
     servers: list[asyncio.Server] = []
 
-    async def start(liar: Liar, *, ledger: Notebook | None = None, **more: object) -> Case:
-        server = await asyncio.start_server(liar, "127.0.0.1", 0)
+    async def start(
+        liar: Liar,
+        *,
+        ledger: Notebook | None = None,
+        tls: Path | None = None,
+        ca_file: Path | None = None,
+        host: str = "127.0.0.1",
+        **more: object,
+    ) -> Case:
+        context = None
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+        server = await asyncio.start_server(liar, "127.0.0.1", 0, ssl=context)
         servers.append(server)
         port = server.sockets[0].getsockname()[1]
         settings = ImapSettings(
             name="a",
             desk="help",
-            server=Server(host="127.0.0.1", port=port, security="none", timeout_s=1.0),
+            server=Server(host=host, port=port, security="tls" if tls else "none", ca_file=ca_file, timeout_s=1.0),
             user="u",
-            secret=lambda: "pw",
-            **{"poll_s": 0.05, "limit_bytes": 1_000_000, **more},  # type: ignore[arg-type]
+            **{"secret": lambda: "pw", "poll_s": 0.05, "limit_bytes": 1_000_000, **more},  # type: ignore[arg-type]
         )
         store, ledger = Store(), ledger or Notebook()
         account = ImapAccount(settings, receive=store.receive, ledger=ledger, loop=asyncio.get_running_loop())
@@ -318,6 +337,31 @@ async def test_a_connection_that_ends_in_idle_is_noticed_at_once(
     liar.mails[1] = MAIL
     await case.until(lambda: len(case.store.taken) == 1)
     assert liar.sessions >= 2
+
+
+async def test_oauth_asks_for_a_token_at_each_login(against: Callable[..., object]) -> None:
+    """XOAUTH2 with a fresh token: an expired one costs a reconnect, not the account (fault 17)."""
+    tokens = iter(f"token{number}" for number in range(1, 100))
+    liar = Liar(mails={1: MAIL}, capabilities="IMAP4rev1 UIDPLUS AUTH=XOAUTH2")
+    liar.lies["AUTHENTICATE"] = lambda tag, words: b"+ \r\n"
+    liar.lies["STORE"] = lambda tag, words: b"" if liar.sessions == 1 else None
+    case = await against(liar, oauth=True, secret=lambda: next(tokens))
+    await case.until(lambda: case.account.status.last_success)
+
+    said = [base64.b64decode(line) for line in liar.commands if " " not in line]
+    assert said == [f"user=u\x01auth=Bearer token{number}\x01\x01".encode() for number in (1, 2)]
+
+
+async def test_tls_is_verified(against: Callable[..., object], certificate: Path) -> None:
+    """A certificate somebody vouches for is taken, an unknown one is an error and no login is tried."""
+    good, bad = Liar(mails={1: MAIL}), Liar(mails={1: MAIL})
+    trusted = await against(good, tls=certificate, ca_file=certificate)
+    unknown = await against(bad, tls=certificate)
+    await trusted.until(lambda: trusted.account.status.last_success)
+    await unknown.until(lambda: unknown.account.status.failures > 0)
+
+    assert "certificate" in unknown.account.status.error.lower()
+    assert bad.commands == []
 
 
 async def test_the_first_search_is_in_windows_and_ends(against: Callable[..., object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import random
 import socket
 import struct
 from pathlib import Path
@@ -691,3 +692,32 @@ async def test_tls_from_the_first_byte(open_desk: OpenDesk, certificate: Path) -
     assert (await wire.reply()).startswith("250")
     assert desk.store.taken[0][0].tls
     writer.close()
+
+
+_WORDS = [
+    b"EHLO x", b"HELO", b"LHLO x", b"MAIL FROM:<>", b"MAIL FROM:<a@b.example> SIZE=5", b"mail from:<\xff\xfe@\xc3\x28>", b"RCPT TO:<help@example.com>",
+    b"RCPT TO:<" + b"x" * 3000, b"RCPT TO:<@a:b@c>", b"DATA", b"x", b".", b"..", b"RSET", b"QUIT", b"AUTH PLAIN", b"AUTH LOGIN ====", b"STARTTLS", b"VRFY",
+    b"HELP", b"NOOP", b"BDAT 5", b"\x00\x01", b"\xe2\x80\xa8", b" ", b"", b"MAIL", b"RCPT", b"MAIL FROM:" + b"<" * 500, b'MAIL FROM:"' + b"\\" * 400,
+]  # fmt: skip
+
+
+async def test_no_input_confuses_the_server(open_desk: OpenDesk) -> None:
+    """Two hundred random dialogues: only well-formed replies, never trouble of ours, and the next client is served."""
+    chance = random.Random(20261122)
+    desk = await open_desk(limits=Limits(per_peer=100, drain_s=1.0))
+    for _ in range(200):
+        wire = await desk.call()
+        lines = [chance.choice(_WORDS) + chance.choice([b"\r\n"] * 6 + [b"\n", b"\r"]) for _ in range(30)]
+        with contextlib.suppress(ConnectionError):
+            await wire.say(b"".join(lines))
+            wire.writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            answer = await wire.rest()
+            assert all(line[:3].isdigit() for line in answer.splitlines()), answer
+            assert b"\n451" not in answer, (lines, answer)
+        await wire.close()
+
+    wire = await desk.call()
+    await wire.start()
+    await wire.say(MAIL + b".\r\n")
+    assert (await wire.reply()).startswith("250")
