@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, assert_never
@@ -35,6 +36,7 @@ LEASE = timedelta(minutes=30)  # longer than a batch can take: 10 min after the 
 BATCH = 16
 POLL_S = 1.0
 UNCERTAIN_LIMIT = 3
+SUSPECT_UNCERTAIN = 1  # a mail that was in hand at more deaths than that goes alone: most of its batch never went out
 _FAILED_WAIT_S = 5.0
 _JITTER = 0.2
 
@@ -97,8 +99,26 @@ class DeliverLoop:
         )
         if batch:
             crash.point("outbox_claimed")
+            batch = await self._isolate(batch)
             await asyncio.gather(*(self._one(mail) for mail in batch))
         return len(batch)
+
+    async def _isolate(self, batch: tuple[Outgoing, ...]) -> tuple[Outgoing, ...]:
+        """One mail alone when daemons died with it in hand, so that the rest is not counted as sent perhaps."""
+        suspect = next((mail for mail in batch if mail.uncertain > SUSPECT_UNCERTAIN), None)
+        if suspect is None or len(batch) == 1:
+            return batch
+        await self._give_back([mail for mail in batch if mail is not suspect])
+        return (suspect,)
+
+    async def _give_back(self, untried: Sequence[Outgoing]) -> None:
+        now = datetime.now(UTC)
+
+        def release(tx: Connection) -> None:
+            for mail in untried:
+                outbox.release(tx, mail, now=now)
+
+        await self._committer.run(release)
 
     async def _one(self, mail: Outgoing) -> None:
         if mail.uncertain > UNCERTAIN_LIMIT:

@@ -38,7 +38,8 @@ log = structlog.get_logger(__name__)
 BATCH = 16
 LEASE = timedelta(minutes=5)  # a batch of 16 may cost 16 × 20 s of wall time at the very worst
 POLL_S = 1.0
-READ_ATTEMPTS = 3  # after that many claims without an end, the mail is settled without being read
+SUSPECT_ATTEMPTS = 2  # after that many claims without an end, a mail is settled alone: its neighbours are innocent
+READ_ATTEMPTS = 5  # after that many, three of them alone, it is settled without being read
 LAST_ATTEMPT = 8  # after that many not even a ticket could be made of it: quarantine, visible and alarmed
 _RETRY_S = (1, 5, 30, 120, 600)
 
@@ -134,6 +135,7 @@ class SettleLoop:
         if not batch:
             return 0
         crash.point("claimed")
+        batch = await self._isolate(batch)
         readable = [claimed for claimed in batch if claimed.attempts <= READ_ATTEMPTS]
         readings = await self._read(readable)
         crash.point("mid_read")
@@ -141,6 +143,14 @@ class SettleLoop:
         work += [(claimed, _given_up(claimed)) for claimed in batch if claimed.attempts > READ_ATTEMPTS]
         await asyncio.gather(*(self._settle(claimed, reading) for claimed, reading in work))
         return len(batch)
+
+    async def _isolate(self, batch: tuple[Claimed, ...]) -> tuple[Claimed, ...]:
+        """One mail alone when daemons died with it in hand: whoever was in the batch with the guilty one is spared."""
+        suspect = next((claimed for claimed in batch if claimed.attempts > SUSPECT_ATTEMPTS), None)
+        if suspect is None or len(batch) == 1:
+            return batch
+        await self._give_back([claimed for claimed in batch if claimed is not suspect])
+        return (suspect,)
 
     async def _read(self, batch: Sequence[Claimed]) -> list[Reading]:
         if not batch:
