@@ -43,8 +43,8 @@ _PRONOUN = re.compile(
 _PRONOUN_AFTER = re.compile(r"\bschrieb(?:en)?\s+(?:ich|wir|sie|er|ihr)\b", re.IGNORECASE)
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{1,2}[:.h]\d{2}")
 _TIME = re.compile(r"\d{1,2}[:.h]\d{2}")
-_MAILBOX = re.compile(r"<\s?[^<>\s]{1,200}@[^<>\s]{1,200}>|\[mailto:|\S@\S")
-_DATE_AND_MAILBOX = re.compile(r"(?:19|20)\d\d.{0,200}<\s?[^<>\s]{1,200}@[^<>\s]{1,200}\s?>\s*(?:[:：]$|$)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_LAST_MAILBOX = re.compile(r"<\s?[^<>\s]{1,200}@[^<>\s]{1,200}\s?>\s*[:：]?")
 _COLON = (":", "：")
 
 _DASHES = frozenset("-_=*–—")
@@ -135,11 +135,17 @@ def is_attribution(text: str) -> bool:
     """True for a line (or joined lines) that names the writer of the quote below it."""
     if len(text) > LINE * 2 or not text.endswith((*_COLON, ">")):
         return False
-    if _DATE_AND_MAILBOX.search(text):
+    if _ends_with_date_and_mailbox(text):
         return True
     if not text.endswith(_COLON) or not _VERB.search(text):
         return False
     return not _PRONOUN.search(text) or bool(_DATE.search(text) and _START.match(text))
+
+
+def _ends_with_date_and_mailbox(text: str) -> bool:
+    """A date, then a mailbox at the end, needs no verb; looked for from the end, so that it is one try."""
+    start = text.rfind("<")
+    return start >= 0 and bool(_LAST_MAILBOX.fullmatch(text, start) and _YEAR.search(text, 0, start))
 
 
 def has_date(text: str) -> bool:
@@ -154,14 +160,9 @@ def starts_attribution(text: str) -> bool:
 
 def is_sure_attribution(text: str) -> bool:
     """True when the line is an attribution even though no ">" follows: it names a date and a mailbox or time."""
-    return (
-        is_attribution(text)
-        and text.endswith(_COLON)
-        and not _PRONOUN.search(text)
-        and bool(_DATE.search(text))
-        and bool(_MAILBOX.search(text) or _TIME.search(text))
-        and not _PRONOUN_AFTER.search(text)
-    )
+    if not text.endswith(_COLON) or not ("@" in text or _TIME.search(text)) or not _DATE.search(text):
+        return False
+    return is_attribution(text) and not _PRONOUN.search(text) and not _PRONOUN_AFTER.search(text)
 
 
 def is_divider(line: str) -> bool:

@@ -43,7 +43,7 @@ _STATUS_FIELDS = 2_000
 _OPENING = 6_000  # characters of text that may name the recipient
 _ORIGINAL_FIELDS = 200
 _VALUE_CHARS = 2_000
-_RECIPIENT = re.compile(r"(?:rfc822|utf-8|unitext|x-[a-z-]+)?\s*;?\s*<?([^<>\s;]{1,320})>?", re.IGNORECASE)
+_RECIPIENT = re.compile(r"(?:rfc822|utf-8|unitext|x-[a-z-]+)?\s{0,9};?\s{0,9}<?([^<>\s;]{1,320})>?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
