@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shutil
 import signal
 import smtplib
@@ -123,7 +125,13 @@ def dovecot(short_dir: Path) -> Iterator[Dovecot]:
         shutil.chown(directory / "mail", "nobody", "nogroup")
     ports = {"IMAP_PORT": free_port(), "LMTP_PORT": free_port()}
     template = "dovecot-root.conf.in" if root else "dovecot-unprivileged.conf.in"
-    config = fill(template, directory / "dovecot.conf", DIR=directory, **ports)
+    whoami = {
+        "UID": os.getuid(),
+        "GID": os.getgid(),
+        "USER": pwd.getpwuid(os.getuid()).pw_name,
+        "GROUP": grp.getgrgid(os.getgid()).gr_name,
+    }
+    config = fill(template, directory / "dovecot.conf", DIR=directory, **ports, **whoami)
     process = subprocess.Popen([program, "-F", "-c", str(config)], start_new_session=True)
     try:
         wait_for_port(ports["IMAP_PORT"])
