@@ -16,7 +16,7 @@ from daemon.core.decision import Decision, EntryKind
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket
-from daemon.store import clocks, holds, journal, promises, threads, tickets
+from daemon.store import clocks, holds, journal, orders, promises, threads, tickets
 from daemon.store import credits as purse_keeper
 from daemon.store.engine import exclusive
 
@@ -51,6 +51,8 @@ def apply(
         _set_promise(tx, decision, ticket, now)
         if decision.opening is None and decision.status is not None:
             tickets.set_status(tx, ticket.id, decision.status, now=now)
+        for change in decision.changes:
+            tickets.change(tx, ticket.id, change, now=now)
     if decision.hold is not None:
         holds.place(tx, decision.hold)
     for address in decision.refund:
@@ -60,6 +62,12 @@ def apply(
         journal.Line(name=event.name, inbound_id=inbound_id, ticket_id=about, facts=event.facts)
         for event in decision.events
     ]
+    if decision.changes:
+        facts = (
+            ("by", decision.by),
+            *((c.field.value, f"{c.before}{orders.ARROW}{c.after}") for c in decision.changes),
+        )
+        lines.append(journal.Line(name=orders.CHANGED, inbound_id=inbound_id, ticket_id=about, facts=facts))
     journal.append(tx, lines, now=now)
     changed = ticket if ticket is None or decision.opening is not None else tickets.get(tx, ticket.id)
     return Applied(ticket=changed, opened=decision.opening is not None)

@@ -6,12 +6,14 @@ by an index and bounded, whatever a mail claims.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
 from daemon.core.address import Address
 from daemon.core.clues import Clues
+from daemon.core.command import read_orders
 from daemon.core.context import Context, SentNotice
 from daemon.core.envelope import Envelope
 from daemon.core.match import Candidate
@@ -21,7 +23,7 @@ from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket, TicketId
 from daemon.core.token import OwnId
 from daemon.store import credits as purse_keeper
-from daemon.store import holds, threads, tickets
+from daemon.store import holds, orders, threads, tickets
 from daemon.store.engine import exclusive
 from daemon.store.schema import INBOUND, OUTBOX
 
@@ -43,7 +45,7 @@ def load(
     if clues.own_message is not None:
         beside.add(TicketId(clues.own_message.ticket_id))
     also = tickets.get_many(tx, beside - {ticket.id for ticket, _ in known})
-    return Context(
+    context = Context(
         inbound_id=inbound_id,
         desk=envelope.desk,
         credits=purse_keeper.left(tx, identity, policy, now=now),
@@ -55,6 +57,21 @@ def load(
         on_hold_until=holds.until(tx, identity),
         last_language="" if identity is None else tickets.last_language(tx, identity),
         attempts=stored.attempts,
+    )
+    if identity is None or not policy.is_agent(identity) or not known:
+        return context
+    return _for_agent(tx, context, reading, identity, now)
+
+
+def _for_agent(tx: Connection, context: Context, reading: Reading, agent: Address, now: datetime) -> Context:
+    """What an agent's orders may need: the tickets they name, what can be undone, who answered a moment ago."""
+    named = read_orders(reading.message.body.new).references
+    ticket_id = context.candidates[0].ticket_id
+    return replace(
+        context,
+        mentioned=tickets.by_references(tx, named),
+        undoable=orders.undoable(tx, ticket_id, agent.key, now=now),
+        other_reply=orders.other_reply(tx, ticket_id, agent.key, now=now),
     )
 
 

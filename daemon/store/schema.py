@@ -145,6 +145,7 @@ TICKET = Table(
     Column("kind", String(16), nullable=False),
     Column("priority", String(2), nullable=False),
     Column("team", Key, nullable=False),
+    Column("assignee", Key, nullable=False),  # Address.key of the agent who has it
     Column("status", String(16), nullable=False),
     Column("proven", Boolean, nullable=False),  # the requester was: later notices may repeat the subject
     Column("language", String(16), nullable=False),

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from daemon.core.address import Address
-from daemon.core.decision import EntryKind, Opening
+from daemon.core.decision import Change, EntryKind, Field, Opening
 from daemon.core.ticket import Kind, Priority, Status, Ticket, TicketId
 from daemon.store.engine import is_sqlite
 from daemon.store.envelopes import address_of
@@ -51,6 +51,7 @@ def open_ticket(tx: Connection, opening: Opening, *, prefix: str, thread_root: s
         kind=opening.kind,
         priority=opening.priority,
         status=Status.NEW,
+        team=opening.team,
         proven=opening.proven,
         language=opening.language,
         opened_at=now,
@@ -71,6 +72,13 @@ def get(tx: Connection, ticket_id: int) -> Ticket | None:
 def get_many(tx: Connection, ticket_ids: Collection[int]) -> tuple[Ticket, ...]:
     """Those of the tickets that exist, by id."""
     return tuple(load(row) for row in rows_of(tx, ticket_ids))
+
+
+def by_references(tx: Connection, references: Collection[str]) -> tuple[Ticket, ...]:
+    """The tickets that are called so; unknown references are left out."""
+    if not references:
+        return ()
+    return tuple(load(row) for row in tx.execute(_BY_REFERENCE, {"references": list(references)}))
 
 
 def rows_of(tx: Connection, ticket_ids: Collection[int]) -> tuple[Row[Any], ...]:
@@ -145,6 +153,19 @@ def set_first_response(tx: Connection, ticket_id: int, *, now: datetime) -> None
     tx.execute(_FIRST_RESPONSE, {"b_id": ticket_id, "b_now": now})
 
 
+def change(tx: Connection, ticket_id: int, changed: Change, *, now: datetime) -> None:
+    """Write one field as an agent ordered it. A merge brings the people of this ticket onto the other one."""
+    value: object = changed.after
+    if changed.field is Field.TIER:
+        value = int(changed.after)
+    elif changed.field is Field.MERGED_INTO:
+        value = int(changed.after) if changed.after else None
+        if value is not None:
+            tx.execute(_JOIN, {"b_from": ticket_id, "b_into": value, "b_now": now})
+    column = TICKET.c[changed.field.value]
+    tx.execute(update(TICKET).where(TICKET.c.id == ticket_id).values({column: value, TICKET.c.changed_at: now}))
+
+
 def last_language(tx: Connection, address: Address) -> str:
     """The language of the address' newest ticket, "" when it has none."""
     return str(tx.execute(_LAST_LANGUAGE, {"key": address.key}).scalar() or "")
@@ -170,6 +191,8 @@ def load(row: Row[Any]) -> Ticket:
         kind=Kind(row.kind),
         priority=Priority(row.priority),
         status=Status(row.status),
+        team=row.team,
+        assignee=row.assignee,
         proven=bool(row.proven),
         language=row.language,
         opened_at=row.opened_at,
@@ -192,7 +215,8 @@ def _row(ticket: Ticket, opening: Opening, now: datetime) -> dict[str, Any]:
         "tier": ticket.tier,
         "kind": str(ticket.kind),
         "priority": str(ticket.priority),
-        "team": opening.team,
+        "team": ticket.team,
+        "assignee": ticket.assignee,
         "status": str(ticket.status),
         "proven": ticket.proven,
         "language": ticket.language,
@@ -207,8 +231,26 @@ def _row(ticket: Ticket, opening: Opening, now: datetime) -> dict[str, Any]:
     }
 
 
+# Who takes part in the merged ticket takes part in the other one: their replies must get in.
+_JOIN = insert(PARTICIPANT).from_select(
+    ["ticket_id", "address", "role", "since"],
+    select(
+        bindparam("b_into", type_=PARTICIPANT.c.ticket_id.type),
+        PARTICIPANT.c.address,
+        PARTICIPANT.c.role,
+        bindparam("b_now", type_=PARTICIPANT.c.since.type),
+    ).where(
+        PARTICIPANT.c.ticket_id == bindparam("b_from"),
+        PARTICIPANT.c.address.not_in(
+            select(PARTICIPANT.c.address).where(
+                PARTICIPANT.c.ticket_id == bindparam("b_into", type_=PARTICIPANT.c.ticket_id.type)
+            )
+        ),
+    ),
+)
 _THIS = TICKET.c.id == bindparam("b_id")
 _INSERT = insert(TICKET)
+_BY_REFERENCE = select(TICKET).where(TICKET.c.reference.in_(bindparam("references", expanding=True)))
 _GET = select(TICKET).where(TICKET.c.id.in_(bindparam("ids", expanding=True))).order_by(TICKET.c.id)
 _TOUCH = update(TICKET).where(_THIS).values(changed_at=bindparam("b_now"))
 _STATUS = update(TICKET).where(_THIS).values(status=bindparam("b_status"), changed_at=bindparam("b_now"))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from daemon.core.decision import ClockStart
 from daemon.store import clocks, dossier, inbound, outbox
 from daemon.store.recover import recover
+from daemon.store.review import to_review
 from daemon.store.waiting import waiting
 
 
@@ -81,3 +82,20 @@ def test_a_restart_takes_its_own_leases_back(tx: Connection) -> None:
     assert [mail.attempts for mail in claim(tx, owner="node-1")] == [2]
     assert [mail.uncertain for mail in outbox.claim(tx, owner="node-1", now=NOW, lease=LEASE)] == [1, 1]
     assert len(clocks.claim(tx, owner="node-1", now=NOW, lease=LEASE)) == 1
+
+
+def test_flagged_mail_is_reviewed_whatever_stands_beside_it(tx: Connection) -> None:
+    """Other flags neither hide it nor use up the limit, and the next look goes on behind it."""
+    accept(tx, *(an_arrival(message_id=f"<{number}@x>") for number in range(6)))
+    flags = [("id-reuse",), ("id-reuse", "digest"), (), ("digested",), ("digest",), ("digest", "poison")]
+    for minute, (mail, flag) in enumerate(zip(claim(tx), flags, strict=True)):
+        at = NOW + timedelta(minutes=minute)
+        ended = a_settlement(flags=flag)
+        inbound.settle(tx, inbound_id=mail.inbound_id, fence=mail.fence, settlement=ended, now=at)
+
+    first = to_review(tx, desk="help", after=NOW - timedelta(days=1), until=NOW + timedelta(days=1), limit=2)
+    rest = to_review(tx, desk="help", after=first[-1].settled_at, until=NOW + timedelta(days=1), limit=2)
+
+    assert [each.inbound_id for each in first + rest] == [2, 5, 6]
+    assert first[0].flags == ("id-reuse", "digest")
+    assert to_review(tx, desk="sales", after=NOW - timedelta(days=1), until=NOW + timedelta(days=1), limit=9) == ()

@@ -11,6 +11,7 @@ CREATE TABLE ticket (
     kind VARCHAR(16) NOT NULL,
     priority VARCHAR(2) NOT NULL,
     team VARCHAR(255) NOT NULL,
+    assignee VARCHAR(255) NOT NULL,
     status VARCHAR(16) NOT NULL,
     proven BOOLEAN NOT NULL,
     language VARCHAR(16) NOT NULL,
@@ -58,11 +59,11 @@ CREATE TABLE journal (
     CONSTRAINT pk_journal PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_journal_ticket_id ON journal (ticket_id) WHERE ticket_id IS NOT NULL;
+CREATE INDEX ix_journal_credit ON journal (name, id) WHERE name IN ('credit.opened', 'credit.taken', 'credit.returned', 'credit.silence');
 
 CREATE INDEX ix_journal_inbound_id ON journal (inbound_id) WHERE inbound_id IS NOT NULL;
 
-CREATE INDEX ix_journal_credit ON journal (name, id) WHERE name IN ('credit.opened', 'credit.taken', 'credit.returned', 'credit.silence');
+CREATE INDEX ix_journal_ticket_id ON journal (ticket_id) WHERE ticket_id IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION journal_append_only() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$;
@@ -109,13 +110,13 @@ CREATE TABLE inbound (
 
 CREATE INDEX ix_inbound_pending ON inbound (id, lease_until) WHERE settled_at IS NULL;
 
-CREATE INDEX ix_inbound_flagged ON inbound (settled_at) WHERE flags <> '';
+CREATE INDEX ix_inbound_outcome ON inbound (outcome, ack_reason);
 
 CREATE INDEX ix_inbound_ticket_id ON inbound (ticket_id) WHERE ticket_id IS NOT NULL;
 
 CREATE UNIQUE INDEX uq_inbound_duplicate_key ON inbound (message_id, desk, digest) WHERE message_id <> '';
 
-CREATE INDEX ix_inbound_outcome ON inbound (outcome, ack_reason);
+CREATE INDEX ix_inbound_flagged ON inbound (settled_at) WHERE flags <> '';
 
 CREATE TABLE participant (
     ticket_id BIGINT NOT NULL,
