@@ -55,6 +55,12 @@ def fill(template: str, target: Path, **words: object) -> Path:
     return target
 
 
+def bound_to_us(*command: object) -> list[str]:
+    """The command so that it ends with this process, however a test run ends (a killed run leaves no servers)."""
+    keeper = shutil.which("setpriv")
+    return [*([keeper, "--pdeathsig", "TERM"] if keeper else []), *map(str, command)]
+
+
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
     """A temporary directory with a short name: socket paths end at 107 characters."""
@@ -132,7 +138,7 @@ def dovecot(short_dir: Path) -> Iterator[Dovecot]:
         "GROUP": grp.getgrgid(os.getgid()).gr_name,
     }
     config = fill(template, directory / "dovecot.conf", DIR=directory, **ports, **whoami)
-    process = subprocess.Popen([program, "-F", "-c", str(config)], start_new_session=True)
+    process = subprocess.Popen(bound_to_us(program, "-F", "-c", config), start_new_session=True)
     try:
         wait_for_port(ports["IMAP_PORT"])
         wait_for_port(ports["LMTP_PORT"])
@@ -177,7 +183,7 @@ def start_sink(tmp_path: Path) -> Iterator[StartSink]:
         command = [str(program), *options, "-d", f"{directory}/m.", f"127.0.0.1:{port}", "256"]
         if os.geteuid() == 0:
             command[1:1] = ["-u", "root"]
-        process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(bound_to_us(*command), start_new_session=True, stdout=subprocess.DEVNULL)
         running.append(Sink(port=port, directory=directory, process=process))
         wait_for_port(port)
         return running[-1]
