@@ -9,6 +9,7 @@ import hmac
 import os
 import socket
 
+from daemon import models
 from daemon.channels.door import Verify
 from daemon.channels.gate import Limits as DoorLimits
 from daemon.channels.imap import ImapSettings
@@ -25,6 +26,12 @@ from daemon.settings import Settings
 from daemon.store.committer import Committer
 
 DRAIN_DOOR_S = 4.0
+_FETCH_FACTOR = 4  # a polled mailbox cannot refuse: what is over the limit is stored and read by its headers only
+
+
+def model_of(settings: Settings) -> str:
+    """What `load_classifier` shall load: an object of one's own, or the model that serves this desk now."""
+    return settings.classifier.object or models.serving(settings.state.directory, settings.classifier.model)
 
 
 def make_reader(settings: Settings, made: Policy) -> ReaderPool:
@@ -34,7 +41,7 @@ def make_reader(settings: Settings, made: Policy) -> ReaderPool:
         made,
         MailLimits(message_bytes=settings.intake.message_bytes),
         WorkerBounds(cpu_s=int(settings.reader.cpu_s), memory_mb=settings.reader.memory_mb),
-        model=settings.classifier.object or settings.classifier.model,
+        model=model_of(settings),
         workers=workers,
     )
 
@@ -120,7 +127,7 @@ def make_polling(settings: Settings, committer: Committer, intake: Intake) -> Po
             idle=account.idle,
             poll_s=account.poll_s,
             since=account.since,
-            limit_bytes=settings.intake.message_bytes,
+            limit_bytes=_FETCH_FACTOR * settings.intake.message_bytes,
         )
         for account in settings.mailboxes
     ]

@@ -39,6 +39,7 @@ _STEM = {
     NoticeKind.TIME_TO_RESPOND: "time-to-respond",
     NoticeKind.TEAM: "team",
     NoticeKind.REPLY: "reply",
+    NoticeKind.RECEIPT: "receipt",
     NoticeKind.DIGEST: "digest",
 }
 _AUTOMATIC = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})

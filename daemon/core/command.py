@@ -38,13 +38,10 @@ class Verb(StrEnum):
     KIND = "kind"
     NOTE = "note"
     MERGE = "merge"
-    SPLIT = "split"
     LINK = "link"
     TIME = "time"
-    APPROVE = "approve"
-    DENY = "deny"
     SPAM = "spam"
-    FORWARD = "forward"
+    SEND = "send"
     UNDO = "undo"
     STATUS = "status"
     HELP = "help"
@@ -76,6 +73,11 @@ class Orders:
 
     def has(self, verb: Verb) -> bool:
         return any(command.verb is verb for command in self.commands)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The tickets that are named, by reference."""
+        return tuple(each.argument for each in self.commands if each.verb in {Verb.MERGE, Verb.LINK})
 
     def argument(self, verb: Verb) -> str:
         """The argument of the last command with this verb."""
@@ -142,7 +144,12 @@ def _reference(text: str) -> str | None:
 VERBS: tuple[Usage, ...] = (
     Usage(verb=Verb.TAKE, form="#take", does="the ticket is yours", read=_nothing),
     Usage(verb=Verb.ASSIGN, form="#assign NAME|TEAM", does="give it to a person or a team", read=_some),
-    Usage(verb=Verb.CLOSE, form="#close [reason]", does="solved: the requester is told, a reply reopens", read=_words),
+    Usage(
+        verb=Verb.CLOSE,
+        form="#close [reason]",
+        does="solved; your words below, if any, go to the requester; a reply reopens",
+        read=_words,
+    ),
     Usage(verb=Verb.REOPEN, form="#reopen", does="open it again", read=_nothing),
     Usage(
         verb=Verb.WAIT, form="#wait [3d|vendor]", does="wait for the requester, some days, or the vendor", read=_wait
@@ -158,15 +165,10 @@ VERBS: tuple[Usage, ...] = (
     ),
     Usage(verb=Verb.NOTE, form="#note", does="what follows is internal and goes to nobody outside", read=_nothing),
     Usage(verb=Verb.MERGE, form="#merge REF", does="join this ticket to another one", read=_reference),
-    Usage(verb=Verb.SPLIT, form="#split", does="make this mail a ticket of its own", read=_nothing),
     Usage(verb=Verb.LINK, form="#link REF", does="remember that two tickets belong together", read=_reference),
     Usage(verb=Verb.TIME, form="#time 15m|1h30m", does="log time you spent", read=_minutes),
-    Usage(verb=Verb.APPROVE, form="#approve", does="say yes to what waits for your approval", read=_nothing),
-    Usage(verb=Verb.DENY, form="#deny [reason]", does="say no to it", read=_words),
     Usage(verb=Verb.SPAM, form="#spam", does="this was spam: close it and tell nobody", read=_nothing),
-    Usage(
-        verb=Verb.FORWARD, form="#forward ADDRESS", does="send the original and your words to a colleague", read=_some
-    ),
+    Usage(verb=Verb.SEND, form="#send", does="send my answer although a colleague just answered", read=_nothing),
     Usage(
         verb=Verb.UNDO, form="#undo", does="take your last commands on this ticket back (within an hour)", read=_nothing
     ),

@@ -35,6 +35,7 @@ _AUTO_SUBMITTED = {
     NoticeKind.ACKNOWLEDGMENT: "auto-replied",  # RFC 3834 §5
     NoticeKind.TIME_TO_RESPOND: "auto-generated",
     NoticeKind.TEAM: "auto-generated",
+    NoticeKind.RECEIPT: "auto-replied",
     NoticeKind.DIGEST: "auto-generated",
     NoticeKind.REPLY: "",  # the words of a person
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.core.credit import Credits
+from daemon.core.decision import Change
 from daemon.core.match import Candidate
 from daemon.core.notice import NoticeKind
 from daemon.core.ticket import Ticket, TicketId
@@ -25,8 +26,16 @@ class SentNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherReply:
+    """Another agent answered the requester a moment ago."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the store adds to a `Reading`. `desk` is the envelope's; `copies` counts earlier deliveries of the same content."""
+    """What the store adds to a `Reading`. `desk` is the envelope's."""
 
     inbound_id: int
     desk: str
@@ -39,6 +48,9 @@ class Context:
     on_hold_until: datetime | None = None  # a permanent bounce put the requester's address on hold
     last_language: str = ""
     attempts: int = 1
+    mentioned: tuple[Ticket, ...] = ()  # tickets that an agent's commands name
+    undoable: tuple[Change, ...] = ()  # what this agent ordered on this ticket within the last hour, newest order only
+    other_reply: OtherReply | None = None
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
         return next((ticket for ticket in self.tickets if ticket.id == ticket_id), None)

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
 from daemon.core.address import parse_path
+from daemon.core.agent import decide_agent
 from daemon.core.context import Context
 from daemon.core.credit import canonical
 from daemon.core.decision import Decision, EntryKind, Event, Hold, Opening, Outcome
@@ -19,7 +20,7 @@ from daemon.core.envelope import Envelope
 from daemon.core.guards import Consequence, Verdict
 from daemon.core.match import Match, match_thread
 from daemon.core.message import Delivery
-from daemon.core.notice import Notice, NoticeKind
+from daemon.core.notice import NoticeKind
 from daemon.core.policy import Policy
 from daemon.core.reading import Readability, Reading
 from daemon.core.route import Route, route, route_robot
@@ -42,7 +43,7 @@ def decide(envelope: Envelope, reading: Reading, context: Context, policy: Polic
     ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
     identity = reading.message.identity
     if ticket is not None and identity is not None and policy.is_agent(identity):
-        return _by_agent(reading, ticket, match, policy)
+        return decide_agent(reading, ticket, match, context, policy, now)
     if ticket is not None:
         return _follow_up(reading, context, ticket, policy)
     if context.repeat_of is not None and (repeated := context.ticket(context.repeat_of)) is not None:
@@ -162,48 +163,6 @@ def _follow_up(reading: Reading, context: Context, ticket: Ticket, policy: Polic
         status=Status.OPEN if reopen or resume else None,
         notices=team_notices(reading, ticket, context, policy),
         events=(Event(name="ticket.appended", facts=(("entry", EntryKind.FOLLOW_UP), ("reopened", str(reopen)))),),
-    )
-
-
-def _by_agent(reading: Reading, ticket: Ticket, match: Match, policy: Policy) -> Decision:
-    """An agent writes on a ticket: to the requester when proven, else a note that changes nothing."""
-    if reading.trust.proof < Proof.PERSON or not match.proven:
-        return Decision(
-            outcome=Outcome.APPEND,
-            reason="agent-unproven",
-            ack_reason="agent",
-            append_to=ticket.id,
-            entry=EntryKind.NOTE,
-            digest=True,
-            events=(Event(name="agent.unproven", facts=(("trust", reading.trust.evidence[:200]),)),),
-        )
-    if ticket.requester is None or not reading.message.body.new.strip():
-        return _append(ticket, "agent-note", "agent", EntryKind.NOTE)
-    desk = policy.desk(ticket.desk)
-    reply = Notice(
-        kind=NoticeKind.REPLY,
-        to=ticket.requester,
-        to_name=ticket.requester_name,
-        language=ticket.language or desk.languages[0],
-        category=ticket.category,
-        echo_subject=True,
-        subject=ticket.subject,
-        in_reply_to=ticket.thread_root,
-        references=(ticket.thread_root,) if ticket.thread_root else (),
-        text=reading.message.body.new,
-    )
-    return Decision(
-        outcome=Outcome.APPEND,
-        reason="agent-reply",
-        ack_reason="agent",
-        append_to=ticket.id,
-        entry=EntryKind.REPLY,
-        notices=(reply,),
-        status=Status.OPEN if ticket.status is Status.NEW else None,
-        first_response=True,
-        stop_clocks=("first_response", "first_response_risk"),
-        refund=(ticket.requester,),
-        events=(Event(name="agent.replied", facts=(("status", ticket.status),)),),
     )
 
 

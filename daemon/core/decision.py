@@ -70,6 +70,32 @@ class ClockStart:
     due_at: datetime
 
 
+class Field(StrEnum):
+    """What an agent may change of a ticket."""
+
+    STATUS = "status"
+    CATEGORY = "category"
+    TIER = "tier"
+    PRIORITY = "priority"
+    KIND = "kind"
+    TEAM = "team"
+    ASSIGNEE = "assignee"
+    MERGED_INTO = "merged_into"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field of a ticket, from one value to another, both as stored words; "" is none. Its reverse undoes it."""
+
+    field: Field
+    before: str
+    after: str
+
+    @property
+    def reverse(self) -> Change:
+        return Change(field=self.field, before=self.after, after=self.before)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A journal line: `name` like `ticket.opened`, `facts` in order, no bodies."""
@@ -89,8 +115,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What happens. `reason` is a code of the disposition table; `ack_reason` says why there is no acknowledgment ("" when there is one).
+    """What happens. `reason` is a code of the disposition table.
 
+    `ack_reason` says why there is no acknowledgment ("" when there is one).
     At most one of `opening` and `append_to` is set. `refund` lists addresses whose credits a
     human agent action gives back.
     """
@@ -105,6 +132,9 @@ class Decision:
     clocks: tuple[ClockStart, ...] = ()
     stop_clocks: tuple[str, ...] = ()  # names of clocks that end now
     status: Status | None = None  # new status of the appended ticket
+    changes: tuple[Change, ...] = ()  # what an agent ordered; journaled with `by`, so that it can be undone
+    by: str = ""  # Address.key of the agent
+    minutes: int = 0  # of work that were logged
     promise: Promise | None = None  # a revised promise of the appended ticket
     first_response: bool = False  # a person answered: stops the first-response clock
     promise_broken: bool = False  # the instant that was promised has passed without a person's answer

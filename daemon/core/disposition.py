@@ -56,6 +56,13 @@ DISPOSITIONS: dict[str, Disposition] = _table(
     ("repeat", "info", "the same text again from the same sender: added to its ticket"),
     ("agent-reply", "info", "an agent's answer: sent to the requester"),
     ("agent-note", "info", "an agent's internal note"),
+    ("agent-command", "info", "an agent's orders: done, and receipted"),
+    (
+        "agent-complaint",
+        "info",
+        "an agent's mail that could not be done whole: nothing was done, the agent was told why",
+    ),
+    ("agent-answer", "info", "an agent's question: answered"),
     ("agent-unproven", "warning", "names an agent but does not prove it: kept as a note, nothing sent, nothing run"),
     ("duplicate", "info", "this content was stored before: counted on the first"),
     ("loop", "warning", "more than 50 hops or our own mark came back: a mail loop"),

@@ -22,6 +22,7 @@ class NoticeKind(StrEnum):
     TIME_TO_RESPOND = "ttr"  # the promise moves: said before the old one passes
     TEAM = "team"  # a ticket or a reply, for the team that works on it
     REPLY = "reply"  # a person's answer to the requester
+    RECEIPT = "rcpt"  # to an agent: what was done, or why nothing was
     DIGEST = "digest"  # once a day: what was kept, quarantined or flagged, for the team that triages
 
 

@@ -6,7 +6,7 @@ raw mail again with a new model is the same call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from classifier.types import Prediction
@@ -31,8 +31,8 @@ class Reading:
     message: Message
     readability: Readability = Readability.FULL
     verdicts: tuple[Verdict, ...] = ()
-    trust: Trust = Trust()
-    clues: Clues = Clues()
+    trust: Trust = field(default_factory=Trust)
+    clues: Clues = field(default_factory=Clues)
     language: str = ""  # ISO 639-1; "" when not sure
     prediction: Prediction | None = None  # None when not classified (automatic mail, unreadable)
     trouble: str = ""  # why not FULL, in one phrase for a person

@@ -95,5 +95,7 @@ class Ticket:
     language: str
     opened_at: datetime
     promised_at: datetime | None = None
+    team: str = ""
+    assignee: str = ""  # Address.key of the agent who has it
     proven: bool = False  # the requester's address was proven by the mail that opened it
     thread_root: str = ""  # Message-ID of the mail that opened it

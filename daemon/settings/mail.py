@@ -47,7 +47,7 @@ class ListenerSection(Section):
     max_sessions: Annotated[int, Field(ge=1, le=10_000)] = 100
     max_sessions_per_peer: Annotated[int, Field(ge=1, le=10_000)] = 10
     max_recipients: Annotated[int, Field(ge=1, le=10_000)] = 100
-    max_commands: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    max_commands: Annotated[int, Field(ge=10, le=1_000_000)] = 100  # since the last stored mail; good RCPTs not counted
     idle_s: Annotated[float, Field(gt=0, le=3600)] = 60
     data_s: Annotated[float, Field(gt=0, le=7200)] = 600
 

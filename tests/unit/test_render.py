@@ -25,8 +25,8 @@ from daemon.languages import LANGUAGES, choose, hours_in_words, in_language, pla
 from daemon.render import TEXT_BYTES, Renderer
 from daemon.resources import folder
 
-ACK, TTR, TEAM, REPLY, DIGEST = NoticeKind
-ON_A_TICKET = (ACK, TTR, TEAM, REPLY)
+ACK, TTR, TEAM, REPLY, RECEIPT, DIGEST = NoticeKind
+ON_A_TICKET = (ACK, TTR, TEAM, REPLY, RECEIPT)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 OFFICE = from_parts(
     name="office", zone="Europe/Berlin", hours={day: ["08:00-12:00", "13:00-17:30"] for day in range(5)}
@@ -48,7 +48,7 @@ def a_notice(kind: NoticeKind = ACK, **over: object) -> Notice:
         "promise": a_promise(),
         "echo_subject": True,
         "subject": "Printer is silent",
-        "text": "It broke.\n\nReally." if kind in {TEAM, REPLY} else "",
+        "text": "It broke.\n\nReally." if kind in {TEAM, REPLY, RECEIPT} else "",
         "detail": (("from", "Jo Doe <jo@example.org>"), ("priority", "P2")) if kind is TEAM else (),
     }
     return Notice(**{**values, **over})  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def test_every_variant_says_what_it_must(language: str, kind: NoticeKind, hours:
         assert ("Printing" in letter.text) == certain
     if kind is TTR:
         assert facts.previous_due in letter.text
-    if kind in {TEAM, REPLY}:
+    if kind in {TEAM, REPLY, RECEIPT}:
         assert "It broke.\n\nReally." in letter.text
 
 

@@ -26,7 +26,7 @@ from classifier.types import Band, Prediction
 from daemon.core.clues import Clues
 from daemon.core.context import SentNotice
 from daemon.core.decide import decide
-from daemon.core.decision import EntryKind, Outcome
+from daemon.core.decision import Change, EntryKind, Field, Outcome
 from daemon.core.guards import Consequence, Verdict
 from daemon.core.message import Delivery, Report, ReportKind
 from daemon.core.notice import NoticeKind
@@ -257,7 +257,7 @@ def test_a_proven_agent_answers_the_requester():
     assert decision.notices[0].text == "Please restart it."
     assert decision.first_response
     assert decision.refund == (JO,)
-    assert decision.status is Status.OPEN
+    assert Change(field=Field.STATUS, before="new", after="open") in decision.changes
 
 
 def test_an_unproven_agent_sends_nothing_and_changes_nothing():
