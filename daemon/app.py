@@ -21,7 +21,7 @@ from typing import IO
 import structlog
 
 from daemon import systemd
-from daemon.build import make_listener, make_polling, make_reader, make_relay
+from daemon.build import make_listener, make_polling, make_reader, make_relay, model_of
 from daemon.channels.smtp import Listener, bind_tcp, bind_unix
 from daemon.core.admission import Bounds as AdmissionBounds
 from daemon.core.policy import Policy
@@ -45,6 +45,7 @@ from daemon.store.recover import recover
 log = structlog.get_logger(__name__)
 
 _DRAIN_LOOPS_S = 3.0
+_MODEL_POLL_S = 2.0
 
 
 def lock_state(directory: Path) -> IO[str]:
@@ -87,6 +88,7 @@ class Daemon:
         self._listeners: list[Listener] = []
         self._current: Current | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._swapping = asyncio.Lock()
         self.ready = asyncio.Event()
         self.doors: list[tuple[str, str]] = []  # (protocol, address) of every open door
 
@@ -129,10 +131,17 @@ class Daemon:
         """Validate, then swap policy, templates and reader between two mails; on an error keep what is in use."""
         if self._reload is None or self._current is None:
             return
+        async with self._swapping:
+            await self._reload_into(self._current, self._reload)
+
+    async def _reload_into(self, target: Current, reload: Callable[[], Settings]) -> None:
         systemd.notify("RELOADING=1")
         try:
-            settings = await asyncio.to_thread(self._reload)
+            settings = await asyncio.to_thread(reload)
             current = await self._prepare(settings)
+            if current[2].note and not target.reader.note:
+                await current[2].close()
+                raise Misconfigured(current[2].note)
             for listener in self._listeners:
                 listener.reload_certificate()
         except FirstlineError as error:
@@ -142,12 +151,41 @@ class Daemon:
                 log.warning(
                     "daemon.reload_partial", why="addresses, database or relay changed", next="restart for these"
                 )
-            old, self._settings = self._current.reader, settings
-            self._current.policy, self._current.renderer, self._current.reader = current
-            log.info("daemon.reloaded", config=",".join(settings.sources), model=self._current.reader.model_id)
+            old, self._settings = target.reader, settings
+            target.policy, target.renderer, target.reader = current
+            log.info("daemon.reloaded", config=",".join(settings.sources), model=target.reader.model_id)
             await old.retire()
         finally:
             systemd.notify("READY=1")
+
+    async def _follow_model(self, current: Current) -> None:
+        """Take over a newly activated model within seconds and between two mails; a broken one changes nothing."""
+        seen = current.reader.model
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _MODEL_POLL_S)
+            wanted = await asyncio.to_thread(model_of, self._settings)
+            if wanted not in {seen, current.reader.model} and not self._stop.is_set():
+                async with self._swapping:
+                    await self._take_over(current)
+            seen = wanted
+
+    async def _take_over(self, current: Current) -> None:
+        """The old reader works until the new one is ready; mails it has in hand are finished by it."""
+        fresh = make_reader(self._settings, current.policy)
+        try:
+            await fresh.start()
+        except Unavailable as error:
+            log.error("daemon.model_refused", why=str(error), next="the old model goes on")  # noqa: TRY400
+            await fresh.close()
+            return
+        if fresh.note:
+            log.error("daemon.model_refused", why=fresh.note, next="the old model goes on")
+            await fresh.close()
+            return
+        old, current.reader = current.reader, fresh
+        log.info("daemon.model_changed", before=old.model_id, model=fresh.model_id)
+        await old.retire()
 
     def _needs_restart(self, settings: Settings) -> bool:
         old = self._settings
@@ -198,6 +236,7 @@ class Daemon:
                 ("intake", intake.watch(self._stop)),
                 ("polling", polling.tell(self._stop)),
                 ("watchdog", self._watchdog()),
+                ("model", self._follow_model(current)),
             )
         ]
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import daemon
-from daemon.build import make_relay
+from daemon.build import make_relay, model_of
 from daemon.commands.configured import configured
 from daemon.core.policy import Policy
 from daemon.errors import FirstlineError, Misconfigured, Unavailable
@@ -116,7 +116,7 @@ def _database(settings: Settings) -> str:
 
 def _model(settings: Settings, made: Policy) -> Finding:
     try:
-        classifier, note = load_classifier(settings.classifier.object or settings.classifier.model, made)
+        classifier, note = load_classifier(model_of(settings), made)
     except FirstlineError as error:
         return Finding(what="model", level="problem", words=str(error))
     if note:

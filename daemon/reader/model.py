@@ -29,7 +29,7 @@ def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
     try:
         return artifact.load(directory), ""
     except artifact.ArtifactError as error:
-        return _rules(policy), f"model {directory.name} refused: {error}; keyword rules are used instead"
+        return _rules(policy), f"model {directory.name} refused, keywords rule instead: {error}"
 
 
 def _rules(policy: Policy) -> Classifier:

@@ -93,6 +93,7 @@ class ReaderPool:
 
     def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, *, model: str, workers: int) -> None:
         self._recipe = (policy, limits, bounds, model)
+        self.model = model
         self._count = workers
         self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="reader")
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
@@ -126,6 +127,8 @@ class ReaderPool:
         self._idle.put_nowait(worker)
 
     async def _spawn(self) -> _Worker:
+        if self._closed:  # a read that waited while the pool was replaced: its mails are given back
+            raise Unavailable("the reader was replaced")
         loop = asyncio.get_running_loop()
         worker = await loop.run_in_executor(self._threads, lambda: _Worker(*self._recipe))
         self._all.add(worker)
@@ -200,3 +203,5 @@ class ReaderPool:
         for worker in list(self._all):
             worker.kill()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for _ in range(self._count):  # whoever still waits for a worker learns that there is none
+            self._idle.put_nowait(None)
