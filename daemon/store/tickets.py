@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from daemon.core.address import Address
 from daemon.core.decision import Change, EntryKind, Field, Opening
 from daemon.core.ticket import Kind, Priority, Status, Ticket, TicketId
-from daemon.store.engine import is_sqlite
 from daemon.store.envelopes import address_of
 from daemon.store.rows import insert_absent, new_ids
 from daemon.store.schema import ENTRY, PARTICIPANT, TICKET
@@ -171,12 +170,6 @@ def last_language(tx: Connection, address: Address) -> str:
     return str(tx.execute(_LAST_LANGUAGE, {"key": address.key}).scalar() or "")
 
 
-def lock(tx: Connection, ticket_id: int) -> None:
-    """Nobody else changes this ticket until the commit (PostgreSQL; SQLite has one writer)."""
-    if not is_sqlite(tx):
-        tx.execute(_LOCK, {"id": ticket_id})
-
-
 def load(row: Row[Any]) -> Ticket:
     """The value of a stored row."""
     return Ticket(
@@ -267,7 +260,6 @@ _FIRST_RESPONSE = (
 _LAST_LANGUAGE = (
     select(TICKET.c.language).where(TICKET.c.requester_key == bindparam("key")).order_by(TICKET.c.id.desc()).limit(1)
 )
-_LOCK = select(TICKET.c.id).where(TICKET.c.id == bindparam("id")).with_for_update()
 _ENTRIES = (
     select(ENTRY).where(ENTRY.c.ticket_id == bindparam("ticket_id")).order_by(ENTRY.c.id).limit(bindparam("count"))
 )
