@@ -8,6 +8,8 @@ in `migrations/` and a new `HEAD`; a test compares the two.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     Boolean,
@@ -45,6 +47,12 @@ METADATA = MetaData(
     }
 )
 
+
+def _partial(name: str, where: str, *columns: Column[Any], unique: bool = False) -> None:
+    """An index of the rows `where` holds for; queries repeat the predicate word for word."""
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 INBOUND = Table(
     "inbound",
     METADATA,
@@ -69,34 +77,17 @@ INBOUND = Table(
     Column("evidence", Words(32_768), nullable=False),  # JSON: why it was read and decided so
     sqlite_autoincrement=True,  # an id is never given twice, even after retention
 )
-Index(
+_partial(
     "uq_inbound_duplicate_key",
+    "message_id <> ''",
     INBOUND.c.message_id,  # first, so that `explain <id>` finds it too
     INBOUND.c.desk,
     INBOUND.c.digest,
     unique=True,
-    sqlite_where=text("message_id <> ''"),
-    postgresql_where=text("message_id <> ''"),
 )
-Index(
-    "ix_inbound_pending",
-    INBOUND.c.id,
-    INBOUND.c.lease_until,
-    sqlite_where=text("settled_at IS NULL"),
-    postgresql_where=text("settled_at IS NULL"),
-)
-Index(
-    "ix_inbound_flagged",
-    INBOUND.c.settled_at,
-    sqlite_where=text("flags <> ''"),
-    postgresql_where=text("flags <> ''"),
-)
-Index(
-    "ix_inbound_ticket_id",
-    INBOUND.c.ticket_id,
-    sqlite_where=text("ticket_id IS NOT NULL"),
-    postgresql_where=text("ticket_id IS NOT NULL"),
-)
+_partial("ix_inbound_pending", "settled_at IS NULL", INBOUND.c.id, INBOUND.c.lease_until)
+_partial("ix_inbound_flagged", "flags <> ''", INBOUND.c.settled_at)
+_partial("ix_inbound_ticket_id", "ticket_id IS NOT NULL", INBOUND.c.ticket_id)
 
 Index("ix_inbound_outcome", INBOUND.c.outcome, INBOUND.c.ack_reason)  # counts without reading the wide rows
 
@@ -162,14 +153,7 @@ TICKET = Table(
     sqlite_autoincrement=True,
 )
 Index("ix_ticket_requester", TICKET.c.requester_key, TICKET.c.id)
-Index(
-    "ix_ticket_live",
-    TICKET.c.category,
-    TICKET.c.status,
-    TICKET.c.tier,
-    sqlite_where=text("status <> 'closed'"),
-    postgresql_where=text("status <> 'closed'"),
-)
+_partial("ix_ticket_live", "status <> 'closed'", TICKET.c.category, TICKET.c.status, TICKET.c.tier)
 
 ENTRY = Table(
     "entry",
@@ -231,12 +215,7 @@ CLOCK = Table(
     Column("fence", Integer, nullable=False),
     UniqueConstraint("ticket_id", "name", "due_at"),
 )
-Index(
-    "ix_clock_due",
-    CLOCK.c.due_at,
-    sqlite_where=text("ended_at IS NULL"),
-    postgresql_where=text("ended_at IS NULL"),
-)
+_partial("ix_clock_due", "ended_at IS NULL", CLOCK.c.due_at)
 
 OUTBOX = Table(
     "outbox",
@@ -263,13 +242,7 @@ OUTBOX = Table(
     UniqueConstraint("ticket_id", "kind", "sequence"),
     sqlite_autoincrement=True,
 )
-Index(
-    "ix_outbox_due",
-    OUTBOX.c.next_at,
-    OUTBOX.c.id,
-    sqlite_where=text("done_at IS NULL"),
-    postgresql_where=text("done_at IS NULL"),
-)
+_partial("ix_outbox_due", "done_at IS NULL", OUTBOX.c.next_at, OUTBOX.c.id)
 
 Index("ix_outbox_state", OUTBOX.c.state, OUTBOX.c.kind)
 
@@ -323,20 +296,9 @@ JOURNAL = Table(
     sqlite_autoincrement=True,
 )
 for _column in (JOURNAL.c.inbound_id, JOURNAL.c.ticket_id):
-    Index(
-        f"ix_journal_{_column.name}",
-        _column,
-        sqlite_where=text(f"{_column.name} IS NOT NULL"),
-        postgresql_where=text(f"{_column.name} IS NOT NULL"),
-    )
+    _partial(f"ix_journal_{_column.name}", f"{_column.name} IS NOT NULL", _column)
 # The law of the credits is recomputed from these few lines; without the index an audit reads the whole journal.
-Index(
-    "ix_journal_credit",
-    JOURNAL.c.name,
-    JOURNAL.c.id,
-    sqlite_where=text(CREDIT_LINES),
-    postgresql_where=text(CREDIT_LINES),
-)
+_partial("ix_journal_credit", CREDIT_LINES, JOURNAL.c.name, JOURNAL.c.id)
 
 REFUSAL = Table(
     "refusal",
@@ -346,6 +308,40 @@ REFUSAL = Table(
     Column("last_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
+
+LABEL = Table(
+    "label",
+    METADATA,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("item", Key, nullable=False),  # what is labelled: mail:<inbound id>, or text:<digest> of an import
+    Column("inbound_id", Id, ForeignKey("inbound.id")),
+    Column("ticket_id", Id, ForeignKey("ticket.id")),
+    Column("category", Key, nullable=False),
+    Column("tier", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("provenance", String(16), nullable=False),  # agent, closing, review, import
+    Column("by_whom", Key, nullable=False),  # "" for an import
+    Column("at", Instant, nullable=False),
+    Column("predicted", Key, nullable=False),  # what the model had said of it, "" when it was not asked
+    Column("band", String(16), nullable=False),
+    Column("model_id", Key, nullable=False),
+    Column("superseded_at", Instant),
+    Column("superseded_by", Id),
+    Column("sender", Key, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("subject", Words(1000), nullable=False),  # of imports; a mail's own text stays with the mail
+    Column("text", Words(200_000), nullable=False),
+    sqlite_autoincrement=True,
+)
+_partial(
+    "uq_label_item",
+    "superseded_at IS NULL",
+    LABEL.c.item,  # one label counts
+    unique=True,
+)
+Index("ix_label_sender", LABEL.c.sender)
+Index("ix_label_inbound_id", LABEL.c.inbound_id)
+Index("ix_label_model_id", LABEL.c.model_id, LABEL.c.at)
 
 META = Table(
     "meta",

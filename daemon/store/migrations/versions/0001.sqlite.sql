@@ -262,3 +262,35 @@ CREATE TABLE promise (
 );
 
 CREATE INDEX ix_promise_state ON promise (state, due_at);
+
+CREATE TABLE label (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    item VARCHAR(255) NOT NULL,
+    inbound_id INTEGER,
+    ticket_id INTEGER,
+    category VARCHAR(255) NOT NULL,
+    tier INTEGER,
+    kind VARCHAR(16) NOT NULL,
+    provenance VARCHAR(16) NOT NULL,
+    by_whom VARCHAR(255) NOT NULL,
+    at BIGINT NOT NULL,
+    predicted VARCHAR(255) NOT NULL,
+    band VARCHAR(16) NOT NULL,
+    model_id VARCHAR(255) NOT NULL,
+    superseded_at BIGINT,
+    superseded_by INTEGER,
+    sender VARCHAR(255) NOT NULL,
+    language VARCHAR(16) NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    CONSTRAINT fk_label_inbound_id FOREIGN KEY(inbound_id) REFERENCES inbound (id),
+    CONSTRAINT fk_label_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+);
+
+CREATE INDEX ix_label_inbound_id ON label (inbound_id);
+
+CREATE INDEX ix_label_model_id ON label (model_id, at);
+
+CREATE INDEX ix_label_sender ON label (sender);
+
+CREATE UNIQUE INDEX uq_label_item ON label (item) WHERE superseded_at IS NULL;
