@@ -2,15 +2,18 @@
 
 Under systemd each line carries its priority as `<n>` (sd-daemon(3)) and no time, which the
 journal adds itself. Values are escaped, so a line of a mail cannot make a second line of log.
+A line that cannot be written (full disk, reader gone) is lost; it never stops a loop.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -18,9 +21,25 @@ _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
+class _Steady(io.TextIOBase):
+    """A stream whose trouble is not its writer's: mail goes on without a log."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure(level: str, style: str, *, stream: TextIO | None = None) -> None:
     """Log at `level` (debug, info, warning, error) in `style` (text, json)."""
-    out = stream or sys.stderr
+    out = cast("TextIO", _Steady(stream or sys.stderr))
     journald = bool(os.environ.get("JOURNAL_STREAM"))
     shown: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

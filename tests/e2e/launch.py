@@ -79,7 +79,11 @@ class Zygote:
             text=True,
             cwd=Path(__file__).parents[2],
         )
-        assert self._read() == {"ready": True}
+        try:
+            self._read()  # it is ready
+        except BaseException:
+            self.close()
+            raise
 
     def start(self, argv: Sequence[str], environ: Mapping[str, str], *, out: Path, err: Path) -> Process:
         pid = self.ask(argv=list(argv), env=dict(environ), out=str(out), err=str(err), mutant=self._mutant)["pid"]

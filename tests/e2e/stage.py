@@ -26,7 +26,7 @@ from tests.e2e.launch import ByCommand, Launcher, Process, run
 from tests.e2e.sink import Taken, free_port, ids
 
 _PATIENCE_S = 90.0
-_DEAD = (sqlite3.Error, exc.SQLAlchemyError)
+UNREADY = (sqlite3.Error, exc.SQLAlchemyError)
 CHEAP = '[classifier]\nmodel = "none"\n[reader]\nworkers = 1\n'
 
 
@@ -150,7 +150,7 @@ team = 100000
     def _count_kill(self) -> None:
         self.kills += 1
         time.sleep(0.03)  # what the sink had in its hands is in its list now
-        with suppress(*_DEAD):
+        with suppress(*UNREADY):
             at_relay = ids(self.sink)
             claimed = [row[0] for row in self.rows("SELECT message_id FROM outbox WHERE state = 'claimed'")]
             self.cut.update(message_id for message_id in claimed if at_relay[message_id])
@@ -201,7 +201,7 @@ team = 100000
 
     def settled(self) -> bool:
         """True when nothing waits: every mail settled, every outgoing one ended."""
-        with suppress(*_DEAD):
+        with suppress(*UNREADY):
             waiting = self.count("SELECT count(*) FROM inbound WHERE settled_at IS NULL")
             return not waiting and not self.count("SELECT count(*) FROM outbox WHERE done_at IS NULL")
         return False

@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.conftest import MakeStage
 from tests.e2e.corpus import Sample, mixed
 from tests.e2e.invariants import assert_invariants
+from tests.e2e.mailbox import acted_on, imap_account, taken
 from tests.e2e.stage import Stage, wait_for
 from tests.peers.conftest import Dovecot
 
@@ -124,48 +125,6 @@ def one_mailbox(stage: Stage, dovecot: Dovecot, after: str) -> None:
     wait_for(lambda: acted_on(dovecot, user, after) == len(samples), stage.tail)
 
 
-def imap_account(
-    stage: Stage, dovecot: Dovecot, user: str, *, after: str, name: str = "box", port: int | None = None
-) -> str:
-    """The TOML of an account; its password file is made."""
-    secret = stage.directory / f"{name}.password"
-    secret.write_text("pw\n")
-    secret.chmod(0o600)
-    move = 'move_to = "Done"' if after == "move" else ""
-    return f"""
-[imap.{name}]
-desk = "help"
-host = "127.0.0.1"
-port = {port or dovecot.port}
-tls = "none"
-user = "{user}"
-password_file = "{secret}"
-after = "{after}"
-{move}
-"""
-
-
-def taken(stage: Stage, samples: list[Sample]) -> bool:
-    try:
-        return stage.count("SELECT count(*) FROM inbound") == len(samples)
-    except sqlite3.Error:
-        return False
-
-
-def acted_on(dovecot: Dovecot, user: str, after: str) -> int:
-    """How many mails on the server carry the mark of being taken; for `delete` all that were ever appended."""
-    with dovecot.client(user) as client:
-        if after == "move":
-            client.select_folder("INBOX")
-            left = len(client.search())
-            client.select_folder("Done")
-            return len(client.search()) if not left else -1
-        told = client.select_folder("INBOX")
-        if after == "delete":
-            return int(told[b"UIDNEXT"]) - 1 if not client.search() else -1
-        return len(client.search(["SEEN"] if after == "seen" else ["KEYWORD", "$Firstline"]))
-
-
 @pytest.mark.peer
 @pytest.mark.parametrize("point", IMAP)
 def test_a_kill_while_polling_loses_and_doubles_nothing(make_stage: MakeStage, dovecot: Dovecot, point: str):
@@ -184,6 +143,7 @@ def test_fifty_kills_while_polling_lose_and_double_nothing(make_stage: MakeStage
 
 # -- clocks ----------------------------------------------------------------------------------------------------------
 
+_DUE = "SELECT count(*) FROM clock WHERE ended_at IS NULL AND name = 'first_response_risk'"
 _HASTY = """
 [notices]
 at_risk_share = 0.000001
@@ -218,7 +178,7 @@ def prove_clock(make_stage: MakeStage, kills: int) -> None:
 
 def fired(stage: Stage) -> bool:
     with closing(sqlite3.connect(stage.database)) as connection:
-        (due,) = connection.execute("SELECT count(*) FROM clock WHERE ended_at IS NULL").fetchone()
+        (due,) = connection.execute(_DUE).fetchone()
     return due == 0
 
 
