@@ -283,6 +283,23 @@ def _parameters_open() -> bytes:
     return HEAD + b"Content-Type: text/plain" + b';x="' * 15_000 + b"\r\n\r\nhello\r\n"
 
 
+@hostile("parameters-of-nothing-in-a-boundary")
+def _parameters_boundary() -> bytes:
+    # 20 s in the stdlib: it copies the rest of the field at each separator.
+    return HEAD + b'Content-Type: multipart/mixed; boundary="' + b";" * 64_000 + b'"\r\n\r\n--x\r\n' + TEXT
+
+
+@hostile("parameters-of-nothing-in-400-parts")
+def _parameters_parts() -> bytes:
+    part = b"--x\r\nContent-Disposition: attachment;\r\n " + b";a" * 20_000 + b"\r\n\r\nhello\r\n"
+    return HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + part * 400 + b"--x--\r\n"
+
+
+@hostile("parameters-of-nothing-within-the-limit")
+def _parameters_within() -> bytes:
+    return HEAD + b'Content-Disposition: attachment; filename="' + b";" * 2_700 + b'"\r\n' + TEXT
+
+
 @hostile("parameters-rfc2231-10000-pieces")
 def _pieces() -> bytes:
     return _attachment(b"".join(b"filename*%d*=a;" % n for n in range(4_000)))

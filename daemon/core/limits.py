@@ -9,10 +9,10 @@ a limit is kept, read by its headers only, never acknowledged, and a person look
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.core.fields import Field, read_block
+from daemon.core.shape import parameter_work, parts_and_depth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,9 @@ class Limits:
     nested_lines: int = 3_000_000  # lines × depth: the stdlib tests each line against each open boundary
     text_chars: int = 200_000  # of body text that is kept and searched (threat 16); the rest is in the raw mail
     forwarded: int = 20  # mails inside the mail that are read
+    # Separators × octets, summed over all Content-* fields: the stdlib copies the rest of a field at each ";".
+    # 64 kB of ";" in one boundary took it 20 s; a usual field is 3 × 100.
+    parameters: int = 8_000_000
     quadratic_codecs: int = 0  # RFC 2231 values in punycode or idna: 900 kB cost the stdlib two minutes
 
 
@@ -41,14 +44,7 @@ DEFAULT_LIMITS = Limits()
 _ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc", "resent-to", "resent-cc", "delivered-to"})
 _BODY_WORDS_FACTOR = 10  # encoded words in all part headers (file names) and quoted headers together
 _WORD_START = re.compile(rb"=\?[^?\s]{1,60}\?[bBqQ]\?")
-_BOUNDARY = re.compile(
-    rb"boundary(\*[0-9*]{0,4})?[ \t\r\n]{0,20}=[ \t\r\n]{0,20}(?:\"([^\"\r\n]{0,200})\"|([^\s;\"]{0,200}))",
-    re.IGNORECASE,
-)
 _QUADRATIC_CODEC = re.compile(rb"\*[ \t\r\n]*=[ \t\r\n]*\"?[^a-z0-9.'\"]*(?:punycode|idna)[^a-z0-9.']*'", re.IGNORECASE)
-_DELIMITERS = 200_000  # lines that start with "--" are compared with the boundaries; nobody writes more
-_BOUNDARIES = 2_000  # declared boundaries
-_MESSAGE_TYPES = (b"message/rfc822", b"message/global", b"message/news")
 
 
 def exceeded(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
@@ -96,9 +92,15 @@ def _over_in_body(raw: bytes, lines: int, limits: Limits) -> set[str]:
         and sum(1 for _ in zip(range(words + 1), _WORD_START.finditer(raw), strict=False)) > words
     ):
         over.add("encoded_words")
-    if any(_QUADRATIC_CODEC.finditer(raw)):
+    if _QUADRATIC_CODEC.search(raw):
         over.add("quadratic_codecs")
-    parts, depth = _shape(raw, limits)
+    low = raw.lower()
+    if b"\r--" in low or b"\rcontent-" in low:  # the parser also ends lines at a bare CR
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        low = raw.lower()
+    if parameter_work(low, limit=limits.parameters) > limits.parameters:
+        over.add("parameters")
+    parts, depth = parts_and_depth(raw, low, most_parts=limits.parts, most_depth=limits.depth)
     if parts > limits.parts:
         over.add("parts")
     if depth > limits.depth or depth * lines > limits.nested_lines:
@@ -115,77 +117,3 @@ def _has_long_line(raw: bytes, limit: int) -> bool:
             return True
         start = stop + 1
     return False
-
-
-def _shape(raw: bytes, limits: Limits) -> tuple[int, int]:
-    """An upper estimate of (parts, depth) from the boundary lines.
-
-    Depth follows a stack of open boundaries as the parser's own does; a message in a message
-    without a boundary between them counts as one level each.
-    """
-    low = raw.lower()
-    messages = b"message/" in low and any(kind in low for kind in _MESSAGE_TYPES)
-    if not messages and b"boundary" not in low:
-        return 1, 1
-    if b"\r--" in raw:  # the parser also ends lines at a bare CR
-        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        low = raw.lower()
-    declared, exotic = _boundaries(raw, low)
-    parts = deepest = before = 0
-    stack: list[bytes] = []
-    for at, name, closing in _delimiters(raw, declared, any_name=exotic):
-        if messages:
-            deepest = max(deepest, len(stack) + _count_messages(low, before, at))
-            before = at
-        if name in stack:
-            del stack[stack.index(name) + (not closing) :]
-        elif not closing:
-            stack.append(name)
-        deepest = max(deepest, len(stack))
-        parts += not closing
-        if parts > limits.parts or deepest > limits.depth:
-            return parts, deepest
-    if messages:
-        deepest = max(deepest, len(stack) + _count_messages(low, before, len(low)))
-    return max(parts, 1), max(deepest, 1)
-
-
-def _delimiters(raw: bytes, declared: set[bytes], *, any_name: bool) -> Iterator[tuple[int, bytes, bool]]:
-    """Offset, boundary and "is it the closing one" of each line that is a boundary line.
-
-    Past 200,000 lines with "--" in front each one counts, so that the caller stops.
-    """
-    at = 0 if raw.startswith(b"--") else raw.find(b"\n--") + 1
-    seen = 0
-    while at > 0 or (seen == 0 and raw.startswith(b"--")):
-        seen += 1
-        stop = raw.find(b"\n", at, at + 400)
-        name = raw[at + 2 : stop if stop >= 0 else at + 400].rstrip()
-        closing = name not in declared and name.endswith(b"--") and name[:-2] in declared
-        if closing:
-            name = name[:-2]
-        if name in declared or (any_name and name) or seen > _DELIMITERS:
-            yield at, name, closing
-        at = raw.find(b"\n--", at) + 1
-
-
-def _count_messages(low: bytes, start: int, stop: int) -> int:
-    return sum(low.count(kind, start, stop) for kind in _MESSAGE_TYPES)
-
-
-def _boundaries(raw: bytes, low: bytes) -> tuple[set[bytes], bool]:
-    """All boundary values declared anywhere, and whether one is written in a way we do not read."""
-    declared: set[bytes] = set()
-    exotic = False
-    at, seen = low.find(b"boundary"), 0
-    while at >= 0 and seen <= _BOUNDARIES:
-        seen += 1
-        match = _BOUNDARY.match(raw, at)
-        if match:
-            value = (match[2] if match[2] is not None else match[3]).rstrip()
-            if match[1] or b"\\" in value or not value:
-                exotic = True
-            else:
-                declared.add(value)
-        at = low.find(b"boundary", at + 8)
-    return declared, exotic or seen > _BOUNDARIES

@@ -22,7 +22,8 @@ from daemon.core.fields import Field
 MAX_DEPTH = 60  # of the tree; `limits` stops earlier, this holds for repaired boundaries
 MAIL_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
 _PARAMETERS = 100
-_PARAMETER = re.compile(rb';[\s;]*([^\s=;"]{1,80})\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))', re.DOTALL)
+_GAPS = re.compile(rb"[;\s]{2,}")
+_PARAMETER = re.compile(rb';\s?([^\s=;"]{1,80})\s?=\s?(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _LOST_BOUNDARY = re.compile(rb"^--([^\r\n]{1,200}?)[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 _NAME_CHARS = 1_000
@@ -181,6 +182,8 @@ def _repaired(message: Mime, type_value: bytes) -> Mime | None:
 
 def read_parameters(value: bytes) -> dict[str, str]:
     """Parameters of a Content-Type or Content-Disposition value; the first of a repeated name wins."""
+    # One separator each: a run of 64,000 ";" would be scanned again from each of them.
+    value = _GAPS.sub(lambda gap: b"; " if b";" in gap[0] else b" ", value)
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[bool, bytes]]] = {}
     for _, match in zip(range(_PARAMETERS), _PARAMETER.finditer(value), strict=False):

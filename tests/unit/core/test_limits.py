@@ -24,6 +24,7 @@ TINY = Limits(
     addresses=4,
     line_bytes=300,
     lines=100,
+    parameters=5_000,
 )
 
 
@@ -49,6 +50,8 @@ def multipart(*names: str, inner: bytes = b"\r\n\r\nhello\r\n") -> bytes:
         (HEAD + b"Cc: " + b"a," * 20 + b"\r\n\r\nx", "addresses"),
         (HEAD + b"\r\n" + b"x" * 400 + b"\r\n", "line_bytes"),
         (HEAD + b"\r\n" + b"\n" * 150, "lines"),
+        (HEAD + b"Content-Type: a/b; c=\r\n " + b";" * 100 + b"\r\n\r\nx", "parameters"),
+        (HEAD + b"Content-Type: a/b; name*=punycode''x\r\n\r\nx", "quadratic_codecs"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import time
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,16 @@ def test_a_text_that_quotes_mime_is_text() -> None:
     raw = b"Subject: x\n\nLook at this:\n--b\nContent-Type: text/html\n\n<p>x\n--b--\n"
 
     assert numbers(raw) == [("1", "text/plain")]
+
+
+@pytest.mark.parametrize("piece", [b";", b" ", b"; ", b"a=", b'"', b';a="', b"\\", b"*0*=a;", b"''"])
+def test_parameters_are_linear(piece: bytes) -> None:
+    """64 kB of any repeated piece take no more than a moment (asserted loosely)."""
+    started = time.perf_counter()
+    read_parameters(b"a/b; x" + (piece * 65_536)[:65_536])
+    read_parameters(b'a/b; x="' + (piece * 65_536)[:65_536])
+
+    assert time.perf_counter() - started < 2
 
 
 @given(st.binary(max_size=200))
