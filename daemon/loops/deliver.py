@@ -95,7 +95,7 @@ class DeliverLoop:
         """Submit one batch; how many mails it had."""
         now = datetime.now(UTC)
         batch = await self._committer.run(
-            lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH)
+            lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH), claims_only=True
         )
         if batch:
             crash.point("outbox_claimed")

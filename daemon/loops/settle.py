@@ -130,7 +130,7 @@ class SettleLoop:
         """Settle one batch; how many mails it had."""
         now = datetime.now(UTC)
         batch = await self._committer.run(
-            lambda tx: inbound.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH)
+            lambda tx: inbound.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH), claims_only=True
         )
         if not batch:
             return 0

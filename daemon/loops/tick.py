@@ -75,7 +75,9 @@ class TickLoop:
 
     async def once(self, now: datetime) -> int:
         """Fire what is due at `now`, one batch; how many there were."""
-        batch = await self._committer.run(lambda tx: clocks.claim(tx, owner=self._owner, now=now, lease=LEASE))
+        batch = await self._committer.run(
+            lambda tx: clocks.claim(tx, owner=self._owner, now=now, lease=LEASE), claims_only=True
+        )
         crash.point("clock_due")
         for clock in batch:
             desked = Desked(policy=self._current.policy, renderer=self._current.renderer, now=now)

@@ -81,18 +81,19 @@ class Committer:
             queues.changed.notify_all()
         return cast("Receipt", await caller.future)
 
-    async def run(self, fn: Callable[[Connection], _T]) -> _T:
-        """Run `fn` in a write transaction of its own SAVEPOINT; returns its value after the commit.
+    async def run(self, fn: Callable[[Connection], _T], *, claims_only: bool = False) -> _T:
+        """Run `fn` in a write transaction; returns its value after the commit.
 
         What `fn` raises reaches the caller and undoes only `fn`'s work. `fn` runs in another thread, may
-        share its transaction with other jobs, and must not commit.
+        share its transaction with other jobs, and must not commit. `claims_only`: all it writes are leases, so
+        its commit need not wait for the disk (a power cut ends leases anyway).
         """
         caller = _caller()
         queues = self._queues
         with queues.changed:
             if queues.closing:
                 raise Unavailable("shutting down")
-            queues.jobs.append(WaitingJob(run=fn, caller=caller))
+            queues.jobs.append(WaitingJob(run=fn, caller=caller, claims_only=claims_only))
             queues.changed.notify_all()
         return cast("_T", await caller.future)
 

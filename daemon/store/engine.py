@@ -1,7 +1,8 @@
 """Opening the database: SQLite by default, PostgreSQL by URL, with the promise of the door kept.
 
 "250 means stored" needs a flush at every commit: SQLite in WAL with `synchronous=FULL`,
-PostgreSQL with `synchronous_commit` and `fsync` on, else we do not start. SQLAlchemy's SQLite
+PostgreSQL with `synchronous_commit` and `fsync` on, else we do not start. Only a transaction that
+asks for it by CLAIMS_ONLY is written without one (decision 0140). SQLAlchemy's SQLite
 default opens no transaction on SELECT and so loses read-then-update increments (measured):
 the driver's own transaction control is off and every write transaction begins
 IMMEDIATE. No error shows a password.
@@ -22,6 +23,7 @@ from daemon.store import schema
 from daemon.store.faults import first_line, is_full, translate
 
 READ_ONLY = "firstline_read"  # execution option: a deferred, read-only transaction
+CLAIMS_ONLY = "firstline_claims"  # execution option: a power cut may undo it, a killed process never does
 _BUSY_S = 10.0
 _STATEMENT_MS = 30_000
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
@@ -129,8 +131,17 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        deferred = connection.get_execution_options().get(READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get(READ_ONLY, False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        # NORMAL writes to the WAL without flushing it; the next FULL commit flushes all that came before it.
+        level = "NORMAL" if options.get(CLAIMS_ONLY, False) else "FULL"
+        if connection.info.get("synchronous") != level:
+            connection.info["synchronous"] = ""  # unknown until the next line has done it
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.info["synchronous"] = level
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, exc
 from daemon import crash
 from daemon.core.envelope import Receipt
 from daemon.errors import FirstlineError, Unavailable
+from daemon.store.engine import CLAIMS_ONLY
 from daemon.store.faults import first_line, is_disconnect, is_full, translate
 from daemon.store.inbound import Arrival, accept_many
 
@@ -50,10 +51,11 @@ class WaitingMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingJob:
-    """A function to be run in a transaction."""
+    """A function to be run in a transaction. `claims_only`: what it writes are leases, and need not be flushed."""
 
     run: Callable[[Connection], Any]
     caller: Caller
+    claims_only: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +77,14 @@ class Queues:
 Result = tuple[Caller, Any, BaseException | None]  # exactly one of value and error counts
 
 
+class _Undone(Exception):
+    """The first job failed: its transaction goes, nobody else was in it."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__()
+        self.result = result
+
+
 class Lane(Thread):
     """Takes from the queues, commits, delivers. `mails` and `jobs` say what this lane serves."""
 
@@ -88,7 +98,7 @@ class Lane(Thread):
     def run(self) -> None:
         while self._wait():
             mails = self._take_mails()
-            job = self._take_job(0, 0.0)
+            job = self._take_job()
             if mails or job is not None:  # else another lane was quicker
                 self._commit_once(mails, job)
 
@@ -116,14 +126,20 @@ class Lane(Thread):
                 queues.bytes_waiting -= len(taken[-1].arrival.raw)
         return taken
 
-    def _take_job(self, done: int, elapsed: float) -> WaitingJob | None:
+    def _take_job(self) -> WaitingJob | None:
+        """The first job of a transaction always runs: a stream of mails slows the jobs down, it never starves them."""
         queues = self._queues
         with queues.changed:
-            if not (self._jobs and queues.jobs):
+            return queues.jobs.popleft() if self._jobs and queues.jobs else None
+
+    def _take_another(self, done: int, elapsed: float, *, claims_only: bool) -> WaitingJob | None:
+        """One more job for the same transaction, while the budget lasts and the kind is the same."""
+        queues = self._queues
+        with queues.changed:
+            if not queues.jobs or queues.jobs[0].claims_only < claims_only:
                 return None
-            # The first job always runs: a stream of mails slows the jobs down, it never starves them.
             limit = _BUDGET_WITH_MAIL_WAITING_S if self._mails and queues.mails else _BUDGET_S
-            if done and (done >= JOBS_PER_COMMIT or elapsed > limit):
+            if done >= JOBS_PER_COMMIT or elapsed > limit:
                 return None
             return queues.jobs.popleft()
 
@@ -133,6 +149,8 @@ class Lane(Thread):
         callers = [waiting.caller for waiting in (*mails, job) if waiting is not None]
         try:
             self._transaction(mails, job, callers, results)
+        except _Undone as undone:
+            results = [undone.result]
         except BaseException as error:  # noqa: BLE001 - the lane is a loop edge; every caller of this commit is told
             results = [(caller, None, _told(error)) for caller in callers]
             self._count(failed=True)
@@ -145,17 +163,19 @@ class Lane(Thread):
     ) -> None:
         if mails:
             crash.point("before_begin")
+        claims_only = not mails and job is not None and job.claims_only
         # From the pool each time: on PostgreSQL it asks first whether an idle connection is still alive.
-        with self._engine.connect() as tx, tx.begin():
+        with self._engine.connect().execution_options(**{CLAIMS_ONLY: claims_only}) as tx, tx.begin():
             started = time.monotonic()
             if mails:
                 results += _accept(tx, mails)
                 crash.point("in_txn")
             done = 0
             while job is not None:
-                results.append(_run(tx, job))
+                results.append(_run(tx, job) if mails or done else _run_first(tx, job))
                 done += 1
-                if (job := self._take_job(done, time.monotonic() - started)) is not None:
+                job = self._take_another(done, time.monotonic() - started, claims_only=claims_only)
+                if job is not None:
                     callers.append(job.caller)  # before it runs: whatever happens now, its caller is told
             if mails:
                 crash.point("before_commit")
@@ -205,6 +225,18 @@ def _accept_one(tx: Connection, mail: WaitingMail) -> Result:
         return caller, receipt, None
     # A mail that cannot be stored is our trouble, whatever its kind: 451, and the peer keeps it.
     return caller, None, error if isinstance(error, Unavailable) else Unavailable(first_line(error))
+
+
+def _run_first(tx: Connection, job: WaitingJob) -> Result:
+    """A job with nothing before it: the transaction itself is its savepoint (two statements less, 5 % of a mail)."""
+    try:
+        return job.caller, job.run(tx), None
+    except exc.DBAPIError as error:
+        if is_disconnect(error) or is_full(error):
+            raise
+        raise _Undone((job.caller, None, translate(error))) from error
+    except Exception as error:  # handed to the caller as it is
+        raise _Undone((job.caller, None, error)) from error
 
 
 def _run(tx: Connection, job: WaitingJob) -> Result:
