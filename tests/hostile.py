@@ -238,6 +238,13 @@ def _commas() -> bytes:
     return HEAD.replace(b"help@example.org", b"a," * 30_000) + TEXT
 
 
+@hostile("to-four-fields-of-semicolons")
+def _semicolons() -> bytes:
+    return (
+        b"".join(name + b": " + b";" * 60_000 + b"\r\n" for name in (b"To", b"Cc", b"Reply-To", b"Bcc")) + HEAD + TEXT
+    )
+
+
 @hostile("to-brackets-60000")
 def _brackets() -> bytes:
     return HEAD.replace(b"help@example.org", b"<" * 30_000 + b"@" + b">" * 30_000) + TEXT

@@ -74,8 +74,9 @@ def _over_in_headers(fields: tuple[Field, ...], limits: Limits) -> set[str]:
         if b"=?" in field.value:
             words += sum(1 for _ in _WORD_START.finditer(field.value))
         if field.name in _ADDRESS_FIELDS:
-            # "Last, First" doubles the commas of a real list; a list without "@" is counted by them.
-            addresses += max(field.value.count(b"@"), field.value.count(b",") // 2)
+            # "Last, First" doubles the separators of a real list; a list without "@" is counted by them.
+            separators = field.value.count(b",") + field.value.count(b";")
+            addresses += max(field.value.count(b"@"), separators // 2)
     if words > limits.encoded_words:
         over.add("encoded_words")
     if addresses > limits.addresses:

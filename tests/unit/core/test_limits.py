@@ -48,6 +48,7 @@ def multipart(*names: str, inner: bytes = b"\r\n\r\nhello\r\n") -> bytes:
         (HEAD + b"X: " + b"=?a?q?b?= " * 5 + b"\r\n\r\nx", "encoded_words"),
         (HEAD + b"Cc: " + b"a@b," * 5 + b"\r\n\r\nx", "addresses"),
         (HEAD + b"Cc: " + b"a," * 20 + b"\r\n\r\nx", "addresses"),
+        (HEAD + b"Cc: " + b";" * 20 + b"\r\n\r\nx", "addresses"),
         (HEAD + b"\r\n" + b"x" * 400 + b"\r\n", "line_bytes"),
         (HEAD + b"\r\n" + b"\n" * 150, "lines"),
         (HEAD + b"Content-Type: a/b; c=\r\n " + b";" * 100 + b"\r\n\r\nx", "parameters"),
