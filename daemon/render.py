@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import BaseLoader, ChoiceLoader, DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment as _Environment
@@ -74,7 +75,9 @@ class Renderer:
         """The languages that have a template for this kind of notice."""
         return self._languages[kind]
 
-    def facts(self, notice: Notice, *, policy: Policy, desk: Desk, reference: str) -> Facts:
+    def facts(
+        self, notice: Notice, *, policy: Policy, desk: Desk, reference: str, reply_to: Address | None = None
+    ) -> Facts:
         """What the notice may say, in its language or, where that has no templates, in the desk's."""
         default = desk.languages[0] if desk.languages else DEFAULT
         language = choose(notice.language, default, self._languages[notice.kind])
@@ -92,6 +95,7 @@ class Renderer:
             holiday=promise.holiday if promise else "",
             urgent=in_language(desk.urgent_path, language, default),
             advice=in_language(category.advice, language, default) if category else "",
+            links=_links(notice.orders, reference, reply_to) if reply_to is not None else (),
         )
 
     def render(self, notice: Notice, facts: Facts) -> Letter:
@@ -205,7 +209,9 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values: dict[str, object] = {
         field.name: one_line(getattr(facts, field.name), _VALUE_CHARS.get(field.name, _SHORT_CHARS))
         for field in fields(facts)
+        if field.name != "links"
     }
+    values["links"] = facts.links
     values["name"] = speakable_name(facts.name)
     values["subject"] = bare_subject(notice.subject, facts.reference) if _may_echo(notice) else ""
     values["urgent"] = str(values["urgent"]).rstrip(".")  # the sentence brings its own
@@ -220,6 +226,13 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values["words"] = "" if notice.kind in _AUTOMATIC else _readable(notice.text)
     values["text"] = WORDS_MARK
     return values
+
+
+def _links(orders: tuple[str, ...], reference: str, reply_to: Address) -> tuple[tuple[str, str], ...]:
+    """Each order as a mail that the agent only has to send: to the ticket's signed address, the order as its text."""
+    subject = quote(f"[{reference}]", safe="")
+    to = quote(str(reply_to), safe="@+")
+    return tuple((order, f"mailto:{to}?subject={subject}&body={quote(order, safe='')}") for order in orders)
 
 
 def _readable(text: str) -> str:

@@ -128,6 +128,7 @@ def team_notices(reading: Reading, about: Opening | Ticket, context: Context, po
         ("priority", str(about.priority)),
         *((("suggested", about.suggested),) if isinstance(about, Opening) and about.suggested else ()),
         *((("confidence", f"{about.confidence:.2f}"),) if isinstance(about, Opening) and about.model_id else ()),
+        *((("because", because),) if (because := _because(reading)) and isinstance(about, Opening) else ()),
         *((("trouble", reading.trouble),) if reading.trouble else ()),
     )
     promised = about.promise if isinstance(about, Opening) else None
@@ -142,7 +143,28 @@ def team_notices(reading: Reading, about: Opening | Ticket, context: Context, po
             subject=about.subject,
             text=message.body.new,
             attach_inbound=context.inbound_id,
+            orders=_offered(reading, about, policy),
             detail=detail,
         )
         for address in (team.members or team.addresses)
     )
+
+
+_OFFERED = 3  # categories that a click may choose
+
+
+def _because(reading: Reading) -> str:
+    """The phrases that carried the model's choice, the heaviest first."""
+    if reading.prediction is None:
+        return ""
+    return ", ".join(reason.phrase for reason in reading.prediction.reasons[:5] if reason.weight > 0)
+
+
+def _offered(reading: Reading, about: Opening | Ticket, policy: Policy) -> tuple[str, ...]:
+    """What an agent most likely wants to order: take it, or say that it is of another category."""
+    prediction = reading.prediction
+    choices = [] if prediction is None else [prediction.category, *(choice.label for choice in prediction.candidates)]
+    if prediction is not None and prediction.runner_up is not None:
+        choices.append(prediction.runner_up.label)
+    named = [name for name in dict.fromkeys(choices) if name != about.category and policy.category(name) is not None]
+    return ("#take", *(f"#category {name}" for name in named[:_OFFERED]), "#spam", "#help")

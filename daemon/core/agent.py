@@ -18,6 +18,7 @@ from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy, Team
 from daemon.core.reading import Reading
 from daemon.core.ticket import Status, Ticket
+from daemon.core.token import redact
 from daemon.core.trust import Proof
 
 CLOCK_WAIT = "wait_over"
@@ -256,7 +257,7 @@ def _reply(words: str, ticket: Ticket, policy: Policy) -> Notice:
         subject=ticket.subject,
         in_reply_to=ticket.thread_root,
         references=(ticket.thread_root,) if ticket.thread_root else (),
-        text=words,
+        text=redact(words),
     )
 
 

@@ -40,6 +40,7 @@ class Facts:
     holiday: str = ""
     urgent: str = ""
     advice: str = ""
+    links: tuple[tuple[str, str], ...] = ()  # (order, mailto: URL) for an agent; never made of anything from a mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

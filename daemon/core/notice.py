@@ -51,4 +51,5 @@ class Notice:
     references: tuple[str, ...] = ()
     text: str = ""  # the words of a person (REPLY) or of the requester (TEAM); never rendered as a template
     attach_inbound: int | None = None  # inbound id whose raw mail goes along (TEAM)
+    orders: tuple[str, ...] = ()  # agent commands offered as one-click links (TEAM), e.g. "#take"
     detail: tuple[tuple[str, str], ...] = ()  # labelled facts for a TEAM notice, in order

@@ -47,6 +47,24 @@ class Team:
     title: str
     addresses: tuple[Address, ...] = ()
     members: tuple[Address, ...] = ()  # agents
+    calendar: str = ""  # when its people may be reminded; "" is the tier's
+
+
+Targets = tuple[tuple[Priority, timedelta], ...]  # working time by priority; empty: there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier:
+    """Who stands behind a vendor tier, under an underpinning contract with its own hours and targets."""
+
+    name: str
+    title: str
+    address: Address | None
+    contract: str  # the reference that the supplier knows
+    calendar: str
+    first_response: Targets = ()
+    resolution: Targets = ()
+    pauses: bool = False  # by contract our own clock stands still while the supplier works
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +75,52 @@ class Tier:
     title: str
     calendar: str
     team: str
-    first_response: tuple[tuple[Priority, timedelta], ...]
+    first_response: Targets
+    teams: tuple[str, ...] = ()  # that work here besides `team`
+    next_update: Targets = ()  # the longest silence between two answers
+    resolution: Targets = ()
+    ola: Targets = ()  # toward the tier before: until somebody here has taken what was handed over
+    escalates_to: int | None = None
+    managers: tuple[Address, ...] = ()  # hear of a breach
+    supplier: str = ""
+    cost_per_hour: float = 0.0
+    channels: tuple[Address, ...] = ()  # ways to this tier; empty: the desk's
+    languages: tuple[str, ...] = ()  # empty: the desk's
+
+    def target(self, clock: str, priority: Priority) -> timedelta | None:
+        """The target of a clock by its name; None when this tier has none."""
+        table: dict[str, Targets] = {
+            "first_response": self.first_response,
+            "next_update": self.next_update,
+            "resolution": self.resolution,
+            "ola": self.ola,
+        }
+        return dict(table.get(clock, ())).get(priority)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """How a ticket is followed: reminders, merging, waiting, closing. Days are working days of the tier."""
+
+    reminders: tuple[float, ...] = (0.5,)  # shares of a target at which the team hears of it
+    merge: timedelta = timedelta(minutes=15)  # news of one ticket inside this time is one letter
+    late: timedelta = timedelta(hours=1)  # a clock that fires later than this after its instant makes no mail
+    waiting_days: tuple[int, ...] = (3, 7)  # the requester is asked again
+    waiting_close_days: int = 10  # and the ticket is closed, with notice
+    vendor_days: int = 2  # the team is reminded of what a vendor owes
+    solved_days: int = 5  # a solved ticket closes
+    long_open_days: int = 5  # a status to the requester, again and again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approver:
+    """Who may approve service requests, and who does when he is away."""
+
+    name: str
+    title: str
+    address: Address
+    deputies: tuple[str, ...] = ()
+    deadline_days: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +136,9 @@ class Category:
     team: str = ""
     advice: tuple[tuple[str, str], ...] = ()  # (language, what to do meanwhile)
     keywords: tuple[str, ...] = ()
+    script: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (language, steps): what an agent asks and tries first
+    articles: tuple[str, ...] = ()  # self-help
+    approvers: tuple[str, ...] = ()  # names; empty: needs no approval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +175,14 @@ class Policy:
     at_risk_share: float = 0.8  # the time-to-respond notice goes when this share of the target has passed
     team_notices: bool = True
     digest_every: timedelta = timedelta(hours=24)  # of kept and flagged mail; a longer list waits for the next
+
+    follow: Follow = field(default_factory=Follow)
+    suppliers: tuple[Supplier, ...] = ()
+    approvers: tuple[Approver, ...] = ()
+    currency: str = "EUR"
+
+    def supplier(self, name: str) -> Supplier | None:
+        return next((supplier for supplier in self.suppliers if supplier.name == name), None)
 
     def desk(self, name: str) -> Desk:
         return next(desk for desk in self.desks if desk.name == name)

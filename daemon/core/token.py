@@ -134,6 +134,14 @@ def bounce_address(keyring: Keyring, desk: Address, ticket_id: int, kind: str, s
     return Address(local, desk.domain) if len(local.encode()) <= _MAX_LOCAL else desk
 
 
+_MARKED = re.compile(r"(?:\+|%2B)[tb]\.(?:[a-z]{1,8}\.)?[a-z2-7]{36,44}(?=@|%40)", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """`text` without the tokens of our addresses: what an agent quotes must not hand his rights to the requester."""
+    return _MARKED.sub("", text)
+
+
 def read_bounce_address(keyring: Keyring, address: Address) -> OwnId | None:
     """The notice that a bounce address of ours stands for; None when it is none or was changed."""
     match = _BOUNCE.fullmatch(address.local)

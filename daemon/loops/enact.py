@@ -127,7 +127,15 @@ def letter_for(
 ) -> tuple[Letter, bytes]:
     """The words and the bytes of a notice. Same notice, ticket and instant: same bytes."""
     policy, now = desked.policy, desked.now
-    facts = desked.renderer.facts(notice, policy=policy, desk=desk, reference=ticket.reference)
+    reply_to = reply_address(
+        policy.keyring,
+        desk.address,
+        ticket.id,
+        notice.to,
+        (now + policy.token_life).date(),
+        desk.plus_addressing,
+    )
+    facts = desked.renderer.facts(notice, policy=policy, desk=desk, reference=ticket.reference, reply_to=reply_to)
     letter = desked.renderer.render(notice, facts)
     stamp = Stamp(
         kind=notice.kind,
@@ -135,14 +143,7 @@ def letter_for(
         desk=desk.address,
         to=notice.to,
         to_name=facts.name,
-        reply_to=reply_address(
-            policy.keyring,
-            desk.address,
-            ticket.id,
-            notice.to,
-            (now + policy.token_life).date(),
-            desk.plus_addressing,
-        ),
+        reply_to=reply_to,
         message_id=_own_id(notice, ticket, desk, policy),
         date=now,
         opened_at=ticket.opened_at,

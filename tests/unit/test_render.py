@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from builders import a_policy
+from builders import a_desk, a_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -327,6 +327,21 @@ def test_a_digest_is_about_no_ticket(language: str) -> None:
     assert "[" not in letter.subject
     assert "1  <b>x</b>\n2  y" in letter.text
     assert "<b>x" not in letter.html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_team_notice_offers_orders_as_links(language: str) -> None:
+    """Each order is a mail to the signed address with the order as its text, in both parts."""
+    notice = a_notice(TEAM, orders=("#take", "#category network"))
+    facts = RENDERER.facts(
+        notice, policy=a_policy(), desk=a_desk(), reference="FL-1042", reply_to=Address("help+T.x", "example.com")
+    )
+    letter = RENDERER.render(notice, replace(facts, language=language))
+
+    url = "mailto:help+T.x@example.com?subject=%5BFL-1042%5D&body=%23category%20network"
+    assert letter.trouble == ""
+    assert url in letter.text
+    assert f'href="{url.replace("&", "&amp;")}"' in letter.html
 
 
 @pytest.mark.parametrize("kind", ON_A_TICKET)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from builders import (
+    HELP,
     JO,
     KEYRING,
     NOW,
@@ -29,7 +30,7 @@ from daemon.core.match import Match
 from daemon.core.message import Body
 from daemon.core.notice import NoticeKind
 from daemon.core.ticket import Status
-from daemon.core.token import ReplyToken, person_tag
+from daemon.core.token import ReplyToken, person_tag, reply_address
 from daemon.core.trust import Proof, Trust
 
 AGENT = an_address("agent@example.com")
@@ -75,6 +76,15 @@ def test_a_plain_answer_goes_to_the_requester_and_is_the_first_response():
     assert decision.notices[0].to == JO
     assert decision.first_response
     assert changed(decision) == {("status", "open"), ("assignee", "agent@example.com")}
+
+
+def test_a_quoted_token_does_not_go_out():
+    """An agent's client quotes our mail with his token in it: the requester gets the desk's plain address."""
+    own = reply_address(KEYRING, HELP, 1042, AGENT, date(2027, 1, 1), True)
+
+    decision = write(f"Like this?\n| write to {own} or mailto:{own}?subject=x")
+
+    assert decision.notices[0].text == f"Like this?\n| write to {HELP} or mailto:{HELP}?subject=x"
 
 
 def test_commands_and_words_in_one_mail():
