@@ -95,9 +95,9 @@ def run(command: list[str]) -> None:
 @contextlib.contextmanager
 def cluster() -> Iterator[Cluster]:
     """A running cluster; skips (fails in CI) where PostgreSQL is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or list(
-        filter(None, [shutil.which("initdb") and Path(str(shutil.which("initdb")))])
-    )
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found and (elsewhere := shutil.which("initdb")):
+        found = [Path(elsewhere)]
     if not found:
         missing_peer("needs PostgreSQL")
     directory = Path(tempfile.mkdtemp(prefix="flpg-", dir=_roomy()))
