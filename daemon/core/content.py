@@ -30,6 +30,7 @@ _NOTES = {
     "application/x-pkcs7-mime": "smime",
     "multipart/encrypted": "pgp-encrypted",
 }
+_OTHER_FORMS = frozenset({"text/x-amp-html", "text/watch-html"})  # the same mail once more
 _REPORT_PARTS = ("message/", "text/rfc822-headers")
 _FORWARDED_CHARS = 50_000
 
@@ -135,7 +136,7 @@ def _read_alternative(part: Part, content: Content, root: Part) -> None:
             _read(child, marked_up, root=root)
         elif child.content_type in _TEXT_TYPES or child.content_type.startswith("multipart/"):
             _read(child, plain, root=root)
-        else:
+        elif child.content_type not in _OTHER_FORMS:
             _read(child, others, root=root)
     chosen = plain
     plain_text = "\n".join(line.text for line in plain.lines)

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 from daemon.core.charset import decode, decode_words
 from daemon.core.clean import clean_line
 from daemon.core.fields import Field
+from daemon.core.limits import exceeded
 
 MAX_DEPTH = 60  # of the tree; `limits` stops earlier, this holds for repaired boundaries
 MAIL_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
@@ -128,6 +129,7 @@ def _children(message: Mime, content_type: str, number: str, depth: int) -> tupl
     if not isinstance(payload, list):
         return ()
     if content_type in MAIL_TYPES:
+        payload = [_unpacked(child) for child in payload[:1] if isinstance(child, Mime)]
         # IMAP: a multipart inside a message/rfc822 "2" numbers its parts 2.1, 2.2; a single part is 2.1.
         return tuple(
             build(child, number=number if child.is_multipart() else f"{number}.1".lstrip("."), depth=depth + 1)
@@ -140,6 +142,14 @@ def _children(message: Mime, content_type: str, number: str, depth: int) -> tupl
         for index, child in enumerate(payload, start=1)
         if isinstance(child, Mime)
     )
+
+
+def _unpacked(message: Mime) -> Mime:
+    """A mail that came inside another in base64: RFC 2046 §5.2.1 forbids it, gateways do it. Under limits of its own."""
+    if message.is_multipart() or len(message):
+        return message
+    data = reads_base64(_payload(message))
+    return message if data is None or exceeded(data) else email.message_from_bytes(data)
 
 
 def _fields(message: Mime) -> Iterator[Field]:
