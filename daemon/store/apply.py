@@ -12,13 +12,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from daemon.core.decision import Decision, EntryKind
-from daemon.core.policy import Policy
+from daemon.core.decision import Decision, EntryKind, Field
+from daemon.core.policy import TRIAGE, Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket
-from daemon.store import clocks, holds, journal, orders, promises, threads, tickets
+from daemon.store import clocks, holds, journal, labels, orders, promises, threads, tickets
 from daemon.store import credits as purse_keeper
 from daemon.store.engine import exclusive
+
+
+_LEARNT = frozenset({Field.CATEGORY, Field.TIER, Field.KIND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ def apply(
             tickets.set_status(tx, ticket.id, decision.status, now=now)
         for change in decision.changes:
             tickets.change(tx, ticket.id, change, now=now)
+        _learn(tx, decision, ticket, now)
     if decision.hold is not None:
         holds.place(tx, decision.hold)
     for address in decision.refund:
@@ -109,6 +113,25 @@ def _enter(
     threads.imprint(tx, ticket.id, reading.clues.fingerprint, desk=ticket.desk, now=now)
     if decision.entry is EntryKind.REPLY and author is not None:
         tickets.add_participant(tx, ticket.id, author, role="agent", now=now)
+
+
+def _learn(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
+    """An agent who corrects category, tier or kind has labelled the mail that opened the ticket."""
+    corrected = {change.field: change.after for change in decision.changes if change.field in _LEARNT}
+    category = corrected.get(Field.CATEGORY, ticket.category)
+    if not corrected or category == TRIAGE:
+        return
+    first = next(iter(tickets.entries(tx, ticket.id, limit=1)), None)
+    if first is None:
+        return
+    said = labels.Said(
+        category=category,
+        tier=int(corrected[Field.TIER]) if Field.TIER in corrected else None,
+        kind=corrected.get(Field.KIND, ""),
+        provenance=labels.Provenance.AGENT,
+        by=decision.by,
+    )
+    labels.record(tx, said, inbound_id=first.inbound_id, now=now)
 
 
 def _set_clocks(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:

@@ -123,6 +123,7 @@ def test_a_typo_reaches_nobody_but_the_agent(desk: Stage):
     send(desk, AGENT, token, "#category network\n#take", message_id="<a2@desk.example>")
     received(desk, AGENT, 3)
     assert desk.rows("SELECT category, assignee FROM ticket") == [("network", AGENT)]
+    assert desk.rows("SELECT category, provenance, by_whom FROM label") == [("network", "agent", AGENT)]
 
     send(desk, AGENT, token, "#undo", message_id="<a3@desk.example>")
     received(desk, AGENT, 4)
