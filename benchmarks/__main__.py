@@ -40,7 +40,7 @@ def main() -> int:
             found: list[Table] = importlib.import_module(f"benchmarks.{name}").run(options)
         except Exception as error:  # noqa: BLE001 - one benchmark that cannot run must not hide the others
             failed = True
-            print(f"{name}: could not run: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            print(f"{name}: could not run: {type(error).__name__}: {str(error)[:500]}", file=sys.stderr, flush=True)
             continue
         tables += found
         if not given.json:

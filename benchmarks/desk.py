@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -133,7 +132,12 @@ class Desk:
         return [pid for pid, name in names.items() if b"spawn_main" in name]
 
     def cpu_s(self) -> float:
-        return process.cpu_s(self.pid, *self.workers)
+        """Of the daemon and its workers."""
+        return sum(self.cpu_apart_s())
+
+    def cpu_apart_s(self) -> tuple[float, float]:
+        """(daemon, its workers together)."""
+        return process.cpu_s(self.pid), process.cpu_s(*self.workers)
 
     def count(self, sql: str) -> int:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=20)) as connection:
@@ -158,7 +162,3 @@ class Desk:
             broken = [item for item in json.loads(done.stdout).get("invariants", []) if not item.get("holds", True)]
             return "audit: every invariant holds" if done.returncode == 0 else f"audit: BROKEN {broken}"
         return f"audit: exit {done.returncode}"
-
-
-def environment(**over: str) -> dict[str, str]:
-    return {**os.environ, **over}

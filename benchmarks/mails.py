@@ -20,7 +20,8 @@ DESK = "help@desk.example"
 _TEXTS = Path(__file__).parent.parent / "tests" / "tiers"
 _TRACE = (
     "Received: from mx{n}.customer.example (mx{n}.customer.example [192.0.2.{b}])\r\n"
-    "\tby mx.desk.example (Postfix) with ESMTPS id 4Xk{n:06}\r\n\tfor <help@desk.example>; Mon, 23 Nov 2026 09:00:03 +0100\r\n"
+    "\tby mx.desk.example (Postfix) with ESMTPS id 4Xk{n:06}\r\n"
+    "\tfor <help@desk.example>; Mon, 23 Nov 2026 09:00:03 +0100\r\n"
     "Received: from relay.customer.example ([198.51.100.{b}]) by mx{n}.customer.example with ESMTPSA id q{n:08};\r\n"
     "\tMon, 23 Nov 2026 09:00:02 +0100\r\n"
     "Received: from [10.0.0.{b}] (unknown) by relay.customer.example with ESMTPA; Mon, 23 Nov 2026 09:00:01 +0100\r\n"
@@ -28,6 +29,7 @@ _TRACE = (
     "\th=from:to:subject:date:message-id; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;\r\n"
     "\tb=dzdVyOfAKCdLXdJOc9G2q8LoXSlEniSbav+yuU4zGeeruD00lszZVoG4ZHRNiYzR1mjV4rYZ7jOzMAzSqvOpGhPKKLXzoGCeZ0VQWwS\r\n"
 )
+_CELL = '<p class="MsoNormal" style="margin:0cm;font-size:11.0pt;font-family:&quot;Calibri&quot;,sans-serif">'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +95,13 @@ def _coded(text: str) -> bytes:
 
 def _plain(text: str, number: int) -> bytes:
     del number
-    return (
-        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + _coded(text)
+    return b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + _coded(
+        text
     )
 
 
 def _alternative(text: str, number: int) -> bytes:
-    cells = "".join(
-        f'<p class="MsoNormal" style="margin:0cm;font-size:11.0pt;font-family:&quot;Calibri&quot;,sans-serif">{line}</p>\n'
-        for line in text.split("\n")
-    )
+    cells = "".join(f"{_CELL}{line}</p>\n" for line in text.split("\n"))
     style = "".join(f".c{index} {{ margin: 0; padding: {index}px; color: #33{index:02}44; }}\n" for index in range(100))
     html = f"<html><head><style>{style}</style></head><body>{cells}</body></html>\n"
     edge = f"=_alt{number}".encode()

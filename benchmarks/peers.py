@@ -18,9 +18,7 @@ _SBIN = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postfix/sbin")
 
 def program(name: str) -> str:
     """Its path. Raises FileNotFoundError in words when it is not installed."""
-    found = shutil.which(name) or next(
-        (str(path) for folder in _SBIN if (path := Path(folder, name)).exists()), None
-    )
+    found = shutil.which(name) or next((str(path) for folder in _SBIN if (path := Path(folder, name)).exists()), None)
     if found is None:
         raise FileNotFoundError(f"{name} is not installed (Debian: postfix)")
     return found
@@ -53,7 +51,5 @@ def source(port: int, *, sessions: int, mails: int, size: int, to: str) -> float
     """Send `mails` of `size` bytes over `sessions` kept connections; the seconds it took."""
     words = [program("smtp-source"), "-d", "-s", str(sessions), "-l", str(size), "-m", str(mails)]
     begun = time.perf_counter()
-    subprocess.run(
-        [*words, "-f", "sender@customer.example", "-t", to, f"{LOOPBACK}:{port}"], check=True, timeout=600
-    )
+    subprocess.run([*words, "-f", "sender@customer.example", "-t", to, f"{LOOPBACK}:{port}"], check=True, timeout=600)
     return time.perf_counter() - begun

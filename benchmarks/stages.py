@@ -108,7 +108,8 @@ def run(options: Options) -> list[Table]:
             columns=("stage", *(f"{kind} ({count})" for kind, count in _COUNTS.items())),
             rows=tuple(rows),
             notes=(
-                "settle, whole = context, decide, two letters' words and bytes, rows, commit; alone = a transaction for it",
+                "settle, whole: context, decide, words and bytes of two letters, rows, commit",
+                "alone: its own transaction",
                 str(before),
             ),
         )
@@ -224,9 +225,7 @@ class _Bench:
             decision = decide(claimed.envelope, reading, context, self.policy, desked.now)
         if decision.opening is None:
             raise RuntimeError(f"a benchmark's mail opened no ticket: {decision.reason}")
-        ticket = SimpleNamespace(
-            id=1001, reference="FL-1001", opened_at=desked.now, **_fields_of(decision.opening)
-        )
+        ticket = SimpleNamespace(id=1001, reference="FL-1001", opened_at=desked.now, **_fields_of(decision.opening))
         for notice in decision.notices:
             with meter.stage("words and bytes, per letter"):
                 _, content = letter_for(notice, ticket, self.desk, desked)  # type: ignore[arg-type]
@@ -262,4 +261,3 @@ class _Bench:
 def _fields_of(opening: object) -> dict[str, object]:
     names = ("requester", "requester_name", "subject", "category", "tier", "kind", "language")
     return {name: getattr(opening, name) for name in names}
-
