@@ -69,8 +69,7 @@ def run(
 class Zygote:
     """The client of `tests.e2e.zygote`; usable from several threads."""
 
-    def __init__(self, *, mutant: str = "") -> None:
-        self._mutant = mutant
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.zygote"],
@@ -85,8 +84,11 @@ class Zygote:
             self.close()
             raise
 
-    def start(self, argv: Sequence[str], environ: Mapping[str, str], *, out: Path, err: Path) -> Process:
-        pid = self.ask(argv=list(argv), env=dict(environ), out=str(out), err=str(err), mutant=self._mutant)["pid"]
+    def start(
+        self, argv: Sequence[str], environ: Mapping[str, str], *, out: Path, err: Path, mutant: str = ""
+    ) -> Process:
+        """`mutant` names a fault of `tests.faults.mutants` that is put into the product first."""
+        pid = self.ask(argv=list(argv), env=dict(environ), out=str(out), err=str(err), mutant=mutant)["pid"]
         assert pid is not None
         return Fork(self, pid)
 
