@@ -77,37 +77,40 @@ _FORWARD_SUBJECT = re.compile(
     r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|fw|wg|tr|rv|enc|i|vs|vb|doorst|pd|пересл|转发|轉寄|転送)\s*[:：]", re.IGNORECASE
 )
 
-# One tuple per language: From, Sent/Date, To, Subject.
-_FROM = (
-    r"From|Von|De|Da|Van|Från|Fra|Lähettäjä|Od|Feladó|От|От кого|Від|Από|Kimden|发件人|發件人|寄件者|差出人|보낸 사람"
-)
-_SENT = (
-    r"Sent|Date|Gesendet|Gesendet am|Datum|Envoyé|Envoyé le|Date d'envoi|Enviado|Enviado el|Enviada em|Enviado em"
-    r"|Fecha|Data"
-    r"|Inviato|Data invio|Verzonden|Skickat|Sendt|Dato|Lähetetty|Päivämäärä|Wysłano|Odesláno|Odoslané|Küldve"
-    r"|Отправлено|Дата|Дата отправки"
-    r"|Надіслано|Trimis|Gönderildi|Tarih|发送时间|發送時間|寄件日期|日期|日付|送信日時|送信|보낸 날짜|날짜"
-)
-_TO = (
-    r"To|An|À|A|Para|Til|Till|Aan|Vastaanottaja|Do|Komu|Címzett|Кому|До|Către|Kime|收件人|收件者|宛先"
-    r"|받는 사람|Cc|Kopie|Copia"
-    r"|Copie|Kopia|Kopi|DW|CC"
-)
-_SUBJECT = (
-    r"Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Ämne|Emne|Aihe|Temat|Předmět|Predmet|Tárgy|Тема"
-    r"|Subiect|Θέμα"
-    r"|Konu|主题|主旨|主題|件名|제목|Re"
-)
-_B = r"\s{0,3}[*_|]{0,3}\s{0,2}"  # bold marks of HTML turned into text
-_HEAD_FROM = re.compile(rf"{_B}(?:{_FROM})\s?{_B}[:：]", re.IGNORECASE)
-_HEAD_SENT = re.compile(rf"{_B}(?:{_SENT})\s?{_B}[:：]", re.IGNORECASE)
-_HEAD_TO = re.compile(rf"{_B}(?:{_TO})\s?{_B}[:：]", re.IGNORECASE)
-_HEAD_SUBJECT = re.compile(rf"{_B}(?:{_SUBJECT})\s?{_B}[:：]", re.IGNORECASE)
-_HEAD_OTHER = re.compile(
-    rf"{_B}(?:Reply[- ]To|Risposta|Rispondi a|Antwort an|Répondre à|Responder a|Antwoord aan|Svara till"
-    rf"|Organi[sz]ation|Importance|Cc|Priorität)\s?{_B}[:：]",
-    re.IGNORECASE,
-)
+# Labels of the block that Outlook and its like write above a quote, in the sender's language.
+FROM, SENT, TO, SUBJECT, OTHER = range(5)
+_LABELS = {
+    word.casefold(): kind
+    for kind, words in (
+        (OTHER, (
+        "Reply-To", "Reply To", "Risposta", "Rispondi a", "Antwort an", "Répondre à", "Responder a",
+        "Antwoord aan", "Svara till", "Organization", "Organisation", "Importance", "Priorität", "Bcc",
+        )),
+        (SUBJECT, (
+        "Subject", "Betreff", "Objet", "Asunto", "Assunto", "Oggetto", "Onderwerp", "Ämne", "Emne", "Aihe",
+        "Temat", "Předmět", "Predmet", "Tárgy", "Тема", "Subiect", "Θέμα", "Konu", "主题", "主旨", "主題", "件名",
+        "제목", "Re",
+        )),
+        (TO, (
+        "To", "An", "À", "A", "Para", "Til", "Till", "Aan", "Vastaanottaja", "Do", "Komu", "Címzett", "Кому", "До",
+        "Către", "Kime", "收件人", "收件者", "宛先", "받는 사람", "Cc", "Kopie", "Copia", "Copie", "Kopia", "Kopi",
+        "DW", "CC",
+        )),
+        (SENT, (
+        "Sent", "Date", "Gesendet", "Gesendet am", "Datum", "Envoyé", "Envoyé le", "Date d'envoi", "Enviado",
+        "Enviado el", "Enviada em", "Enviado em", "Fecha", "Data", "Inviato", "Data invio", "Verzonden", "Skickat",
+        "Sendt", "Dato", "Lähetetty", "Päivämäärä", "Wysłano", "Odesláno", "Odoslané", "Küldve", "Отправлено",
+        "Дата", "Дата отправки", "Надіслано", "Trimis", "Gönderildi", "Tarih", "发送时间", "發送時間", "寄件日期",
+        "日期", "日付", "送信日時", "送信", "보낸 날짜", "날짜",
+        )),
+        (FROM, (
+        "From", "Von", "De", "Da", "Van", "Från", "Fra", "Lähettäjä", "Od", "Feladó", "От", "От кого", "Від",
+        "Από", "Kimden", "发件人", "發件人", "寄件者", "差出人", "보낸 사람",
+        )),
+    )
+    for word in words
+}  # fmt: skip
+_LABEL_CHARS = 40
 _FIELD = re.compile(r"[A-Za-z]{1,30}-[A-Za-z-]{1,40}:|Received:")  # raw header fields have hyphens
 _HEAD_LINES = 12  # To and Cc may be wrapped
 
@@ -207,9 +210,8 @@ def header_block(lines: Sequence[str], at: int, *, ruled: bool = False) -> int:
             seen.append(kind)
     else:
         index = min(len(lines), at + _HEAD_LINES)
-    order = [kind for kind in dict.fromkeys(seen) if kind >= 0]
-    usual = order[:2] == [0, 1] or (order[:1] == [0] and 1 in order and ruled)
-    if len(order) >= 3 and 0 in order and (usual or ruled):
+    order = [kind for kind in dict.fromkeys(seen) if kind != OTHER]
+    if len(order) >= 3 and FROM in order and (ruled or order[:2] == [FROM, SENT]):
         return _block_length(lines, at, index)
     return 0
 
@@ -224,13 +226,11 @@ def _block_length(lines: Sequence[str], at: int, end: int) -> int:
 
 
 def _head_kind(line: str) -> int | None:
-    """0 From, 1 Sent, 2 To, 3 Subject, -1 another label of such blocks, None for no label."""
-    if ":" not in line and "：" not in line:
+    """The kind of label this line begins with, None for none; bold marks of HTML turned into text do not matter."""
+    ends = [end for end in (line.find(":"), line.find("：")) if end >= 0]
+    if not ends or min(ends) > _LABEL_CHARS:
         return None
-    for kind, pattern in enumerate((_HEAD_FROM, _HEAD_SENT, _HEAD_TO, _HEAD_SUBJECT)):
-        if pattern.match(line):
-            return kind
-    return -1 if _HEAD_OTHER.match(line) else None
+    return _LABELS.get(line[: min(ends)].strip(" \t*_|\xa0").casefold())
 
 
 def is_rule(line: str) -> bool:

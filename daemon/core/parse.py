@@ -45,7 +45,7 @@ logging.getLogger("mailparser").propagate = False  # it logs header text of stra
 _PARSER_FIELDS = frozenset(
     {"from", "to", "cc", "reply-to", "date", "subject", "message-id", "mime-version"}
 )  # and Content-*; the first of each
-_WHOLE_BYTES = 1_000_000  # above, mail-parser reads the header only: it makes three copies of each attachment
+_WHOLE_BYTES = 300_000  # above, mail-parser reads the header only: it makes three copies of each attachment
 _SLICE_BYTES = 1 << 20
 # mail-parser decodes with any codec Python has: 900 kB under `charset=punycode` took it two minutes.
 _CODEC_TRICK = re.compile(

@@ -145,7 +145,7 @@ def _children(message: Mime, content_type: str, number: str, depth: int) -> tupl
 
 
 def _unpacked(message: Mime) -> Mime:
-    """A mail that came inside another in base64: RFC 2046 §5.2.1 forbids it, gateways do it. Under limits of its own."""
+    """A mail that came inside another in base64: RFC 2046 §5.2.1 forbids it, gateways do it. Has its own limits."""
     if message.is_multipart() or len(message):
         return message
     data = reads_base64(_payload(message))

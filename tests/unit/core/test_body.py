@@ -67,10 +67,10 @@ def test_sentences_that_begin_with_begin_stay(text: str) -> None:
 
 def test_many_begins_are_linear() -> None:
     """A flood of "begin" lines costs no more than its length (asserted loosely)."""
-    started = time.perf_counter()
+    started = time.process_time()
     take_uuencoded("begin 644 a\n" * 20_000 + "\nend\n")
 
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize(

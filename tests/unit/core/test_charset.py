@@ -101,11 +101,11 @@ def test_encoded_words(value: bytes, text: str) -> None:
 
 def test_words_are_bounded() -> None:
     """A field of 100,000 words costs no more than its length."""
-    started = time.perf_counter()
+    started = time.process_time()
     decode_words(b"=?utf-8?q?a?= " * 100_000)
     decode_words(b"=?utf-8?q?" * 100_000)
 
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 @given(st.binary(max_size=200), st.text(max_size=20))

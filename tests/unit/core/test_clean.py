@@ -48,10 +48,10 @@ def test_joiners_of_scripts_and_emoji_stay() -> None:
 
 def test_a_million_combining_marks_are_thinned_in_linear_time() -> None:
     """Canonical ordering is quadratic in a run of marks, so the run is cut first."""
-    started = time.perf_counter()
+    started = time.process_time()
     text = clean("a" + "\u0300\u0316" * 500_000, 1_000_000)
 
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert len(text) <= 40
 
 

@@ -90,10 +90,10 @@ def test_25_mb_take_no_more_than_a_moment() -> None:
     """Hashing is all the work there is (asserted loosely)."""
     raw = MAIL + b"x" * 76 * 320_000 + b"\r\n" * 100_000
 
-    started = time.perf_counter()
+    started = time.process_time()
     canonical_digest(raw)
 
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
 
 
 @given(st.binary(max_size=300))

@@ -19,7 +19,7 @@ from daemon.core.parse import parse, parse_headers_only
 from daemon.errors import Unreadable
 from tests.hostile import HEAD, HTML, MAILS, MIME
 
-SECONDS = 6.0  # the promise is 2 s on a machine of its own; this one is shared by test workers
+SECONDS = 4.0  # of this process; the promise is 2 s on a machine that does nothing else
 
 
 def read(raw: bytes) -> Message:
@@ -50,11 +50,11 @@ def test_hostile_mail_is_read_soon(name: str) -> None:
     """It is read, whole or by its headers; everything in the message is clean; it takes a moment."""
     raw = MAILS[name]()
 
-    started = time.perf_counter()
+    started = time.process_time()
     canonical_digest(raw)
     message = read(raw)
 
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     assert_clean(message)
     for header in message.headers:
         assert "\n" not in header.value

@@ -113,10 +113,10 @@ def test_25_mb_take_no_more_than_a_moment() -> None:
     raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
     raw += base64.encodebytes(bytes(range(256)) * 70_000).replace(b"\n", b"\r\n")
 
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert exceeded(raw) == ()
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
 
 
 @given(st.binary(max_size=400))

@@ -136,10 +136,10 @@ def test_hostile_markup_is_linear(piece: str) -> None:
     """256 kB of any repeated piece take no more than a moment (asserted loosely)."""
     source = (piece * 262_144)[:262_144]
 
-    started = time.perf_counter()
+    started = time.process_time()
     read_html(source, limit=200_000)
 
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4
 
 
 def test_output_is_bounded() -> None:

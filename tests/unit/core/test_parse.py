@@ -93,7 +93,7 @@ def test_sent_texts_reach_the_body() -> None:
 
 
 def test_a_large_mail_is_read_like_a_small_one() -> None:
-    """Above a megabyte mail-parser reads the header only; the result is of the same kind."""
+    """Above 300 kB mail-parser reads the header only; the result is of the same kind."""
     head = b"From: a@example.net\nDate: Tue, 3 Nov 2026 10:00:00 +0000\nContent-Type: multipart/mixed; boundary=b\n\n"
     part = (
         b"--b\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n" + b"QUJD\n" * 300_000

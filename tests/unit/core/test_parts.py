@@ -83,11 +83,11 @@ def test_a_text_that_quotes_mime_is_text() -> None:
 @pytest.mark.parametrize("piece", [b";", b" ", b"; ", b"a=", b'"', b';a="', b"\\", b"*0*=a;", b"''"])
 def test_parameters_are_linear(piece: bytes) -> None:
     """64 kB of any repeated piece take no more than a moment (asserted loosely)."""
-    started = time.perf_counter()
+    started = time.process_time()
     read_parameters(b"a/b; x" + (piece * 65_536)[:65_536])
     read_parameters(b'a/b; x="' + (piece * 65_536)[:65_536])
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @given(st.binary(max_size=200))

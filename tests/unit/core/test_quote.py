@@ -253,10 +253,10 @@ def test_answers_below_an_unmarked_quote_of_ours_are_found() -> None:
 )
 def test_hostile_text_is_linear(piece: str) -> None:
     """200 kB of any repeated piece take no more than a moment (asserted loosely)."""
-    started = time.perf_counter()
+    started = time.process_time()
     parts((piece * 200_000)[:200_000], sent=("On Mon 3 Nov 2026 hello",))
 
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(
