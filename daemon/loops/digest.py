@@ -84,14 +84,16 @@ def digest(tx: Connection, desk: Desk, desked: Desked) -> int:
     if now - last < policy.digest_every or not desk.team or not policy.team_notices:
         return 0
     found = review.to_review(tx, desk=desk.name, after=last, until=now, limit=LINES)
-    reached = found[-1].settled_at if len(found) == LINES else now
-    memory.put(tx, _NAME + desk.name, reached.isoformat())
-    if not found:
-        return 0
     team = policy.team(desk.team)
-    return sum(
-        _queue(tx, desk, address, index, found, desked) for index, address in enumerate(team.members or team.addresses)
+    queued = sum(
+        _queue(tx, desk, address, index, found, desked)
+        for index, address in enumerate(team.members or team.addresses)
+        if found
     )
+    if not found or queued:  # without the team's credit the mark stays: the list waits for a person's next action
+        reached = found[-1].settled_at if len(found) == LINES else now
+        memory.put(tx, _NAME + desk.name, reached.isoformat())
+    return queued
 
 
 def _queue(tx: Connection, desk: Desk, to: Address, index: int, found: Sequence[ToReview], desked: Desked) -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -23,7 +25,7 @@ from daemon.core.envelope import Acceptance, Envelope, Receipt
 from daemon.core.policy import Policy
 from daemon.errors import StorageFull
 from daemon.loops.wake import Wake
-from daemon.store import inbound
+from daemon.store import inbound, refusals
 from daemon.store.committer import Committer
 from daemon.store.inbound import Arrival
 
@@ -54,6 +56,7 @@ class Intake:
         self._reserve_bytes = reserve_bytes
         self._backlog = 0
         self._full = False
+        self._refused: Counter[str] = Counter()
         self.received = 0
 
     async def receive(self, envelope: Envelope, raw: bytes) -> Receipt:
@@ -83,9 +86,12 @@ class Intake:
     def admit(self, recipient: Address, size: int) -> Admission:
         """Whether mail to `recipient` is taken now; pure apart from the two marks."""
         answer = admit(recipient, size, self._policy(), backlog=self._backlog, bounds=self._bounds)
+        if not isinstance(answer, Door) and self._full:
+            answer = STORAGE_FULL
         if isinstance(answer, Door):
+            self._refused[answer.text] += 1
             return answer
-        return STORAGE_FULL if self._full else Admitted(desk=answer)
+        return Admitted(desk=answer)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Look at backlog and disk until the stop; trouble of the store is the loops' to report."""
@@ -100,6 +106,10 @@ class Intake:
                 continue
 
     async def _look(self) -> None:
+        if self._refused:
+            counts, self._refused = self._refused, Counter()
+            now = datetime.now(UTC)
+            await self._committer.run(lambda tx: refusals.add(tx, counts, now=now))
         self._backlog = (await self._committer.read(inbound.backlog)).pending
         if self._directory is None or not self._reserve_bytes:
             return

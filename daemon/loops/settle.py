@@ -40,6 +40,7 @@ LEASE = timedelta(minutes=5)  # a batch of 16 may cost 16 × 20 s of wall time a
 POLL_S = 1.0
 SUSPECT_ATTEMPTS = 2  # after that many claims without an end, a mail is settled alone: its neighbours are innocent
 READ_ATTEMPTS = 5  # after that many, three of them alone, it is settled without being read
+OUTAGE = timedelta(hours=6)
 LAST_ATTEMPT = 8  # after that many not even a ticket could be made of it: quarantine, visible and alarmed
 _RETRY_S = (1, 5, 30, 120, 600)
 
@@ -180,7 +181,9 @@ class SettleLoop:
             log.info("inbound.lease_lost", inbound=claimed.inbound_id, next="another worker settles it")
         except Unavailable as error:
             log.warning("inbound.settle_postponed", inbound=claimed.inbound_id, why=str(error))
-            await self._release(claimed, attempted=False)
+            # An outage is no fault of the mail; but one that always meets it is, and must come to an end.
+            waited = datetime.now(UTC) - claimed.envelope.received_at
+            await self._release(claimed, attempted=waited > OUTAGE)
         except Exception:  # a loop edge, one mail wide: its neighbours go on
             self.failures += 1
             log.exception("inbound.settle_failed", inbound=claimed.inbound_id, attempts=claimed.attempts)
