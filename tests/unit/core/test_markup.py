@@ -90,9 +90,9 @@ def test_an_unclosed_script_loses_no_words() -> None:
     [
         ("<p>me</p><blockquote>you</blockquote>", ["> you"], "me"),
         (
-            '<p>me</p><div class="gmail_quote"><p class="gmail_attr">On x, y wrote:</p><blockquote>you</blockquote>also me</div>',
+            'me<div class="gmail_quote"><p class="gmail_attr">On x, y wrote:</p><blockquote>you</blockquote>also</div>',
             ["On x, y wrote:", "> you"],
-            "me also me",
+            "me also",
         ),
         ('me<div id="divRplyFwdMsg">From: you</div><div>you</div>', ["From: you", "you"], "me"),
         ('me<div id="appendonsend"></div><hr><div>you</div>', ["____________________", "you"], "me"),

@@ -28,7 +28,10 @@ def dsn(
     )
 
 
-FAILED = "Final-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 unknown\n"
+FAILED = (
+    "Final-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\n"
+    "Diagnostic-Code: smtp; 550 5.1.1 unknown\n"
+)
 
 
 @pytest.mark.parametrize("kind", ["message/delivery-status", "message/global-delivery-status"])
