@@ -6,15 +6,26 @@ every language are spread over the languages there are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from daemon.core.calendar import BusinessCalendar, Window
 from daemon.core.credit import CreditLimits
-from daemon.core.policy import Category, Desk, Policy, Robot, Team, Tier
+from daemon.core.policy import Approver, Category, Desk, Follow, Policy, Robot, Supplier, Targets, Team, Tier
 from daemon.core.ticket import Priority
 from daemon.core.token import Keyring
-from daemon.settings.desk import LANGUAGES, CalendarSection, CategorySection, DeskSection, TierSection
+from daemon.settings.desk import (
+    LANGUAGES,
+    CalendarSection,
+    CategorySection,
+    DeskSection,
+    FollowSection,
+    SupplierSection,
+    TierSection,
+)
+from daemon.settings.ics import days_off
 from daemon.settings.machine import keyring as own_keyring
+from daemon.settings.meaning import next_tier
 from daemon.settings.model import Settings
 from daemon.settings.public_holidays import public_holidays
 from daemon.settings.values import EVERY_LANGUAGE, Span
@@ -30,10 +41,16 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
     return Policy(
         desks=tuple(_desk(desk, guards.own_list_ids) for desk in settings.desks),
         teams=tuple(
-            Team(name=team.name, title=team.title, addresses=team.addresses, members=team.members)
+            Team(
+                name=team.name,
+                title=team.title,
+                addresses=team.addresses,
+                members=team.members,
+                calendar=team.calendar,
+            )
             for team in settings.teams
         ),
-        tiers=tuple(_tier(tier) for tier in settings.tiers),
+        tiers=tuple(_tier(tier, next_tier(tier, settings.tiers)) for tier in settings.tiers),
         categories=tuple(_category(category) for category in settings.categories),
         calendars=tuple((name, _calendar(each, settings, years)) for name, each in settings.calendar.items()),
         keyring=keyring or own_keyring(settings),
@@ -59,6 +76,19 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         letter_life=timedelta(days=settings.relay.expire_days),
         at_risk_share=notices.at_risk_share,
         team_notices=notices.team,
+        follow=_follow(settings.follow),
+        suppliers=tuple(_supplier(supplier) for supplier in settings.suppliers),
+        approvers=tuple(
+            Approver(
+                name=each.name,
+                title=each.title,
+                address=each.address,
+                deputies=each.deputies,
+                deadline_days=each.deadline_days,
+            )
+            for each in settings.approvers
+        ),
+        currency=settings.currency,
     )
 
 
@@ -77,13 +107,53 @@ def _desk(section: DeskSection, own_list_ids: tuple[str, ...]) -> Desk:
     )
 
 
-def _tier(section: TierSection) -> Tier:
+def _tier(section: TierSection, above: int | None) -> Tier:
     return Tier(
         number=section.number,
         title=section.title,
         calendar=section.calendar,
         team=section.team,
-        first_response=tuple((priority, section.first_response[priority]) for priority in Priority),
+        first_response=_targets(section.first_response),
+        teams=section.teams,
+        next_update=_targets(section.next_update),
+        resolution=_targets(section.resolution),
+        ola=_targets(section.ola),
+        escalates_to=above,
+        managers=section.managers,
+        supplier=section.supplier,
+        cost_per_hour=section.cost_per_hour,
+        channels=section.channels,
+        languages=section.languages,
+    )
+
+
+def _targets(table: Mapping[Priority, timedelta]) -> Targets:
+    return tuple((priority, table[priority]) for priority in Priority if priority in table)
+
+
+def _supplier(section: SupplierSection) -> Supplier:
+    return Supplier(
+        name=section.name,
+        title=section.title,
+        address=section.address,
+        contract=section.contract,
+        calendar=section.calendar,
+        first_response=_targets(section.first_response),
+        resolution=_targets(section.resolution),
+        pauses=section.pauses,
+    )
+
+
+def _follow(section: FollowSection) -> Follow:
+    return Follow(
+        reminders=section.reminders,
+        merge=section.merge,
+        late=section.late,
+        waiting_days=section.waiting_days,
+        waiting_close_days=section.waiting_close_days,
+        vendor_days=section.vendor_days,
+        solved_days=section.solved_days,
+        long_open_days=section.long_open_days,
     )
 
 
@@ -98,6 +168,13 @@ def _category(section: CategorySection) -> Category:
         team=section.team,
         advice=_spread(section.advice),
         keywords=section.keywords,
+        script=tuple(
+            (language, steps)
+            for key, steps in section.script
+            for language in (LANGUAGES if key == EVERY_LANGUAGE else (key,))
+        ),
+        articles=section.articles,
+        approvers=section.approvers,
     )
 
 
@@ -112,6 +189,8 @@ def _calendar(section: CalendarSection, settings: Settings, years: range) -> Bus
     off: dict[date, str] = {}
     for place in section.holidays:
         off.update(public_holidays(place, years, language=settings.desks[0].languages[0]))
+    for file in section.ics:
+        off.update(days_off(file, years))
     own = {on: name for day, name in section.closed for year in years if (on := day.in_year(year))}
     half = {on: spans for day, spans in section.half_days for year in years if (on := day.in_year(year))}
     return BusinessCalendar(

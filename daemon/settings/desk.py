@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -10,12 +12,17 @@ from pydantic import AfterValidator, Field, StringConstraints
 from daemon.core.ticket import Kind, Level, Priority
 from daemon.settings.values import (
     ClosedDays,
+    Days,
+    Duration,
     HalfDays,
     Keywords,
     Languages,
     Mailbox,
     Name,
+    RisingDays,
     Section,
+    Shares,
+    Steps,
     Target,
     Text,
     Week,
@@ -58,17 +65,66 @@ class TeamSection(Section):
     title: Text
     addresses: tuple[Mailbox, ...] = ()
     members: tuple[Mailbox, ...] = ()
+    calendar: str = ""  # when its people may be reminded; "" is the tier's
 
 
 class TierSection(Section):
-    """[tier.N]: one level of support with its hours and first-response targets in working time."""
+    """[tier.N]: one level of support with its hours and its targets in working time, for every priority."""
 
     number: Annotated[int, Field(ge=0, le=9)]
     enabled: bool = True
     title: Text
     calendar: str
     team: str = "service-desk"
+    teams: tuple[str, ...] = ()
     first_response: dict[Priority, Target]
+    next_update: dict[Priority, Target] = Field(default_factory=dict)
+    resolution: dict[Priority, Target] = Field(default_factory=dict)
+    ola: dict[Priority, Target] = Field(default_factory=dict)
+    escalates_to: int | None = None
+    managers: tuple[Mailbox, ...] = ()
+    supplier: str = ""
+    cost_per_hour: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    channels: tuple[Mailbox, ...] = ()
+    languages: Languages = ()
+
+
+class SupplierSection(Section):
+    """[supplier.NAME]: who stands behind a vendor tier, and the underpinning contract."""
+
+    name: Name
+    enabled: bool = True
+    title: Text
+    address: Mailbox | None = None
+    contract: str = ""
+    calendar: str
+    first_response: dict[Priority, Target] = Field(default_factory=dict)
+    resolution: dict[Priority, Target] = Field(default_factory=dict)
+    pauses: bool = False
+
+
+class ApproverSection(Section):
+    """[approver.NAME]: who may approve service requests, and who does when he is away."""
+
+    name: Name
+    enabled: bool = True
+    title: Text
+    address: Mailbox
+    deputies: tuple[str, ...] = ()
+    deadline_days: Days = 3
+
+
+class FollowSection(Section):
+    """[follow]: reminders, merging, waiting and closing. Days are working days of the ticket's tier."""
+
+    reminders: Shares = (0.5,)
+    merge: Duration = timedelta(minutes=15)
+    late: Duration = timedelta(hours=1)
+    waiting_days: RisingDays = (3, 7)
+    waiting_close_days: Days = 10
+    vendor_days: Days = 2
+    solved_days: Days = 5
+    long_open_days: Days = 5
 
 
 class CategorySection(Section):
@@ -84,6 +140,9 @@ class CategorySection(Section):
     team: str = ""
     advice: Words = ()
     keywords: Keywords = ()
+    script: Steps = ()
+    articles: tuple[Text, ...] = ()
+    approvers: tuple[str, ...] = ()
 
 
 class CalendarSection(Section):
@@ -95,6 +154,7 @@ class CalendarSection(Section):
     holidays: tuple[Annotated[str, AfterValidator(_holiday_place)], ...] = ()
     closed: ClosedDays = ()
     half_days: HalfDays = ()
+    ics: tuple[Path, ...] = ()  # iCalendar files of days off
 
 
 class RobotSection(Section):

@@ -25,6 +25,7 @@ _WHOLE = frozenset({"hours"})  # half of a default week under half of an own one
 _PATHS = frozenset(
     {"password_file", "database_password_file", "certificate", "key", "ca_file", "socket", "directory", "keys"}
 )
+_PATH_LISTS = frozenset({"ics"})
 _FILES_OR_WORDS = {"model": frozenset({"starter", "none"})}
 
 Table = dict[str, Any]
@@ -149,6 +150,8 @@ def _absolute(table: Table, folder: Path) -> None:
             _absolute(value, folder)
         elif isinstance(value, str) and value and _is_path(key, value):
             table[key] = str(folder / Path(value).expanduser())
+        elif key in _PATH_LISTS and isinstance(value, list | tuple):
+            table[key] = [str(folder / Path(each).expanduser()) if isinstance(each, str) else each for each in value]
 
 
 def _is_path(key: str, value: str) -> bool:

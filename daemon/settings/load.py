@@ -24,7 +24,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # a line br
 MAX_SECRET = 65_536
 MAX_FAULTS = 30
 MAX_LINE = 600
-_NAMED = ("desk", "team", "tier", "category", "calendar", "robot", "imap")
+_NAMED = ("desk", "team", "tier", "category", "calendar", "robot", "supplier", "approver", "imap")
 _SECRETS = {"password_file": "password", "database_password_file": "database_password"}
 _FILLED = frozenset({"name", "number", *_SECRETS.values()})
 

@@ -6,19 +6,22 @@ existence of files that the configuration names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from daemon.core.guards import GUARDS
 from daemon.core.ticket import Priority
+from daemon.settings import ics
+from daemon.settings.desk import CalendarSection, TierSection
 from daemon.settings.mail import ListenerSection
 from daemon.settings.model import Settings
 from daemon.settings.public_holidays import unknown_place
 from daemon.settings.values import EVERY_LANGUAGE, Span
 
 HORIZON_WEEKS = 4  # a promise further away than this is no promise
+RESOLUTION_WEEKS = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ def _teams(settings: Settings) -> Iterator[Fault]:
     for tier in settings.tiers:
         if tier.team and tier.team not in known:
             yield Fault(("tier", str(tier.number), "team"), _unknown("team", tier.team, known))
+        for team in tier.teams:
+            if team not in known:
+                yield Fault(("tier", str(tier.number), "teams"), _unknown("team", team, known))
 
 
 def _tiers(settings: Settings) -> Iterator[Fault]:
@@ -80,30 +86,111 @@ def _calendars(settings: Settings) -> Iterator[Fault]:
             yield Fault(("calendar", name, "hours"), "a calendar without hours can promise nothing")
         for why in filter(None, map(unknown_place, calendar.holidays)):
             yield Fault(("calendar", name, "holidays"), why)
+        for why in filter(None, map(ics.trouble, calendar.ics)):
+            yield Fault(("calendar", name, "ics"), why)
 
 
 def _targets(settings: Settings) -> Iterator[Fault]:
     for tier in settings.tiers:
-        path = ("tier", str(tier.number), "first_response")
+        here = ("tier", str(tier.number))
         calendar = settings.calendar.get(tier.calendar)
         if calendar is None:
-            place = ("tier", str(tier.number), "calendar")
-            yield Fault(place, _unknown("calendar", tier.calendar, settings.calendar))
+            yield Fault((*here, "calendar"), _unknown("calendar", tier.calendar, settings.calendar))
             continue
-        missing = [priority for priority in Priority if priority not in tier.first_response]
-        if missing:
-            yield Fault(path, f"has no target for {', '.join(missing)}")
+        yield from _in_order((*here, "first_response"), tier.first_response, tier.calendar, calendar, HORIZON_WEEKS)
+        for name, table in (("next_update", tier.next_update), ("resolution", tier.resolution), ("ola", tier.ola)):
+            if table:
+                yield from _in_order((*here, name), table, tier.calendar, calendar, RESOLUTION_WEEKS)
+        for priority in Priority:
+            first, last = tier.first_response.get(priority), tier.resolution.get(priority)
+            if first is not None and last is not None and last < first:
+                yield Fault((*here, "resolution", priority.value), "is shorter than the target of the first response")
+
+
+def _in_order(
+    path: tuple[str, ...], table: Mapping[Priority, timedelta], name: str, calendar: CalendarSection, weeks: int
+) -> Iterator[Fault]:
+    """A target for each priority, none shorter than that of a more pressing one, all within reach of the calendar."""
+    missing = [priority for priority in Priority if priority not in table]
+    if missing:
+        yield Fault(path, f"has no target for {', '.join(missing)}")
+        return
+    targets = [table[priority] for priority in Priority]
+    for before, after, priority in zip(targets, targets[1:], list(Priority)[1:], strict=False):
+        if after < before:
+            yield Fault((*path, priority.value), "is shorter than the target of a more pressing priority")
+    week = sum((span_length(span) for spans in calendar.hours for span in spans), timedelta())
+    if week and max(targets) > week * weeks:
+        yield Fault(path, f'cannot be reached within {weeks} weeks of calendar "{name}" ({_hours(week)} a week)')
+
+
+def _escalation(settings: Settings) -> Iterator[Fault]:
+    """Every path ends: up the tiers by name, else to the next one that is not a vendor's."""
+    tiers = {tier.number: tier for tier in settings.tiers}
+    names = {str(number) for number in tiers}
+    for tier in settings.tiers:
+        if tier.escalates_to is not None and tier.escalates_to not in tiers:
+            place = ("tier", str(tier.number), "escalates_to")
+            yield Fault(place, _unknown("tier", str(tier.escalates_to), names))
+            return
+    above = {tier.number: next_tier(tier, settings.tiers) for tier in settings.tiers}
+    for number, tier in tiers.items():
+        path = [number]
+        while (following := above[path[-1]]) is not None and following not in path:
+            path.append(following)
+        if following == number and tier.escalates_to is not None:
+            circle = " → ".join(map(str, [*path, number]))
+            yield Fault(("tier", str(number), "escalates_to"), f"goes in a circle: {circle}")
+
+
+def next_tier(tier: TierSection, tiers: tuple[TierSection, ...]) -> int | None:
+    """Where a breach of this tier goes: the named tier, else the next one above that no supplier stands behind."""
+    if tier.escalates_to is not None:
+        return tier.escalates_to
+    return next((each.number for each in tiers if each.number > tier.number and not each.supplier), None)
+
+
+def _suppliers(settings: Settings) -> Iterator[Fault]:
+    known = {supplier.name: supplier for supplier in settings.suppliers}
+    for supplier in settings.suppliers:
+        here = ("supplier", supplier.name)
+        calendar = settings.calendar.get(supplier.calendar)
+        if calendar is None:
+            yield Fault((*here, "calendar"), _unknown("calendar", supplier.calendar, settings.calendar))
             continue
-        in_order = [tier.first_response[priority] for priority in Priority]
-        for before, after, priority in zip(in_order, in_order[1:], list(Priority)[1:], strict=False):
-            if after < before:
-                yield Fault((*path, priority.value), "is shorter than the target of a more pressing priority")
-        week = sum((span_length(span) for spans in calendar.hours for span in spans), timedelta())
-        if week and max(in_order) > week * HORIZON_WEEKS:
-            words = (
-                f'cannot be reached within {HORIZON_WEEKS} weeks of calendar "{tier.calendar}" ({_hours(week)} a week)'
-            )
-            yield Fault(path, words)
+        for name, table in (("first_response", supplier.first_response), ("resolution", supplier.resolution)):
+            if table:
+                yield from _in_order((*here, name), table, supplier.calendar, calendar, RESOLUTION_WEEKS)
+        if not supplier.contract:
+            yield Fault((*here, "contract"), "is missing: the reference of the underpinning contract")
+    for tier in settings.tiers:
+        if tier.supplier and tier.supplier not in known:
+            yield Fault(("tier", str(tier.number), "supplier"), _unknown("supplier", tier.supplier, known))
+
+
+def _people(settings: Settings) -> Iterator[Fault]:
+    """Approvers that exist, deputies that exist, team calendars that exist."""
+    approvers = {approver.name for approver in settings.approvers}
+    for category in settings.categories:
+        for name in category.approvers:
+            if name not in approvers:
+                yield Fault(("category", category.name, "approvers"), _unknown("approver", name, approvers))
+    for approver in settings.approvers:
+        for name in approver.deputies:
+            place = ("approver", approver.name, "deputies")
+            if name not in approvers:
+                yield Fault(place, _unknown("approver", name, approvers))
+            elif name == approver.name:
+                yield Fault(place, "nobody is his own deputy")
+    for team in settings.teams:
+        if team.calendar and team.calendar not in settings.calendar:
+            yield Fault(("team", team.name, "calendar"), _unknown("calendar", team.calendar, settings.calendar))
+
+
+def _follow(settings: Settings) -> Iterator[Fault]:
+    follow = settings.follow
+    if follow.waiting_days and follow.waiting_days[-1] >= follow.waiting_close_days:
+        yield Fault(("follow", "waiting_close_days"), "must come after the last of waiting_days")
 
 
 def _addresses(settings: Settings) -> Iterator[Fault]:
@@ -184,6 +271,10 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _categories,
     _calendars,
     _targets,
+    _escalation,
+    _suppliers,
+    _people,
+    _follow,
     _addresses,
     _mailboxes,
     _files,

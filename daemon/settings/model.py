@@ -13,7 +13,17 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
-from daemon.settings.desk import CalendarSection, CategorySection, DeskSection, RobotSection, TeamSection, TierSection
+from daemon.settings.desk import (
+    ApproverSection,
+    CalendarSection,
+    CategorySection,
+    DeskSection,
+    FollowSection,
+    RobotSection,
+    SupplierSection,
+    TeamSection,
+    TierSection,
+)
 from daemon.settings.mail import ImapSection, LmtpSection, RelaySection, SmtpSection
 from daemon.settings.values import Duration, Name, Section, Zone
 
@@ -141,12 +151,15 @@ class Settings(Section):
     """A complete configuration. Tables by name are reached in order through the plural properties."""
 
     zone: Zone = "UTC"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     desk: dict[Name, DeskSection] = Field(default_factory=dict)
     team: dict[Name, TeamSection] = Field(default_factory=dict)
     tier: dict[int, TierSection] = Field(default_factory=dict)
     category: dict[Name, CategorySection] = Field(default_factory=dict)
     calendar: dict[Name, CalendarSection] = Field(default_factory=dict)
     robot: dict[Name, RobotSection] = Field(default_factory=dict)
+    supplier: dict[Name, SupplierSection] = Field(default_factory=dict)
+    approver: dict[Name, ApproverSection] = Field(default_factory=dict)
     imap: dict[Name, ImapSection] = Field(default_factory=dict)
     state: StateSection
     intake: IntakeSection = IntakeSection()
@@ -157,6 +170,7 @@ class Settings(Section):
     credits: CreditsSection = CreditsSection()
     guards: GuardsSection = GuardsSection()
     notices: NoticesSection = NoticesSection()
+    follow: FollowSection = FollowSection()
     classifier: ClassifierSection = ClassifierSection()
     reader: ReaderSection = ReaderSection()
     secrets: SecretsSection = SecretsSection()
@@ -189,6 +203,14 @@ class Settings(Section):
     @property
     def robots(self) -> tuple[RobotSection, ...]:
         return tuple(robot for robot in self.robot.values() if robot.enabled)
+
+    @property
+    def suppliers(self) -> tuple[SupplierSection, ...]:
+        return tuple(supplier for supplier in self.supplier.values() if supplier.enabled)
+
+    @property
+    def approvers(self) -> tuple[ApproverSection, ...]:
+        return tuple(approver for approver in self.approver.values() if approver.enabled)
 
     @property
     def mailboxes(self) -> tuple[ImapSection, ...]:

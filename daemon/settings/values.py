@@ -14,7 +14,7 @@ from datetime import date, time, timedelta
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
 
 from daemon.core.address import Address, parse_path
 
@@ -235,6 +235,31 @@ def _keywords(value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
+def _steps(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Lists of lines per language; a plain list holds for every language."""
+    table = value if isinstance(value, dict) else {EVERY_LANGUAGE: value}
+    for lines in table.values():
+        if not isinstance(lines, list | tuple) or not all(isinstance(line, str) and line.strip() for line in lines):
+            msg = 'should be a list of lines like ["Ask for the room"], or a table with a list for each language'
+            raise ValueError(msg)
+    return tuple(
+        (key if key == EVERY_LANGUAGE else _language(key), tuple(map(_one_line, lines))) for key, lines in table.items()
+    )
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        msg = "should be a share of the target between 0 and 1, like 0.5"
+        raise ValueError(msg)
+    return float(value)
+
+
+def _rising(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if any(after <= before for before, after in pairwise(values)):
+        raise ValueError("should rise from one to the next")
+    return values
+
+
 def _language(value: Any) -> str:
     text = _text(value, '"en"')
     if not re.fullmatch(r"[a-z]{2}", text):
@@ -258,6 +283,10 @@ ClosedDays = Annotated[tuple[tuple[Day, str], ...], PlainValidator(_day_table(_d
 HalfDays = Annotated[tuple[tuple[Day, tuple[Span, ...]], ...], PlainValidator(_day_table(_day_spans))]
 Zone = Annotated[str, PlainValidator(_zone)]
 Words = Annotated[tuple[tuple[str, str], ...], PlainValidator(_words)]
+Steps = Annotated[tuple[tuple[str, tuple[str, ...]], ...], PlainValidator(_steps)]
+Shares = Annotated[tuple[Annotated[float, PlainValidator(_share)], ...], AfterValidator(_rising)]
+Days = Annotated[int, Field(ge=1, le=400)]  # working days
+RisingDays = Annotated[tuple[Days, ...], AfterValidator(_rising)]
 Keywords = Annotated[tuple[str, ...], PlainValidator(_keywords)]
 Languages = Annotated[tuple[Annotated[str, PlainValidator(_language)], ...], AfterValidator(_unique)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
