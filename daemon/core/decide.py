@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
-from daemon.core.address import parse_path
+from daemon.core.address import Address, parse_path
 from daemon.core.agent import decide_agent
 from daemon.core.context import Context
 from daemon.core.credit import canonical
@@ -152,8 +152,11 @@ def _report(reading: Reading, context: Context, policy: Policy, now: datetime) -
 
 def _follow_up(reading: Reading, context: Context, ticket: Ticket, policy: Policy) -> Decision:
     """A participant adds to a ticket. Reopening needs proof: a quoted reference alone changes nothing."""
-    reopen = ticket.status in {Status.SOLVED, Status.CLOSED} and reading.trust.proof >= Proof.DOMAIN
-    resume = ticket.status is Status.WAITING and reading.trust.proof >= Proof.DOMAIN
+    identity = reading.message.identity
+    own = identity is not None and ticket.requester is not None and identity.key == ticket.requester.key
+    proven = own and reading.trust.proof >= Proof.DOMAIN
+    reopen = proven and ticket.status in {Status.SOLVED, Status.CLOSED}
+    resume = proven and ticket.status is Status.WAITING
     return Decision(
         outcome=Outcome.APPEND,
         reason="follow-up",
@@ -161,9 +164,21 @@ def _follow_up(reading: Reading, context: Context, ticket: Ticket, policy: Polic
         append_to=ticket.id,
         entry=EntryKind.FOLLOW_UP,
         status=Status.OPEN if reopen or resume else None,
+        copied=_copied(reading, policy) if own else (),
         notices=team_notices(reading, ticket, context, policy),
         events=(Event(name="ticket.appended", facts=(("entry", EntryKind.FOLLOW_UP), ("reopened", str(reopen)))),),
     )
+
+
+_MOST_COPIED = 1_000  # addresses of one mail (mail-rules §7)
+
+
+def _copied(reading: Reading, policy: Policy) -> tuple[Address, ...]:
+    """The people in To and Cc beside us: a reply-all storm of theirs stays one ticket without acknowledgments."""
+    ours = {address.key for desk in policy.desks for address in desk.addresses}
+    everybody = (mailbox.address for mailbox in (*reading.message.to, *reading.message.cc))
+    known = {address.key: address for address in everybody if address.key not in ours}
+    return tuple(known.values())[:_MOST_COPIED]
 
 
 def _open(
@@ -212,6 +227,7 @@ def _open(
         notices=(*answer.notices, *team_notices(reading, opening, context, policy)),
         clocks=clocks_for(promise, envelope.received_at, policy, warn=bool(answer.notices)),
         promise=promise,
+        copied=_copied(reading, policy),
         flags=flags,
         digest=bool(flags),
         events=(

@@ -134,6 +134,9 @@ class Decision:
     status: Status | None = None  # new status of the appended ticket
     changes: tuple[Change, ...] = ()  # what an agent ordered; journaled with `by`, so that it can be undone
     by: str = ""  # Address.key of the agent
+    copied: tuple[
+        Address, ...
+    ] = ()  # whom the requester wrote to as well: their answers belong here, no history goes out
     minutes: int = 0  # of work that were logged
     promise: Promise | None = None  # a revised promise of the appended ticket
     first_response: bool = False  # a person answered: stops the first-response clock

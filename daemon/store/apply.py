@@ -20,7 +20,6 @@ from daemon.store import clocks, holds, journal, labels, orders, promises, threa
 from daemon.store import credits as purse_keeper
 from daemon.store.engine import exclusive
 
-
 _LEARNT = frozenset({Field.CATEGORY, Field.TIER, Field.KIND})
 
 
@@ -111,6 +110,7 @@ def _enter(
     ancestors = [(reference, threads.ANCESTOR) for reference in reading.clues.references]
     threads.remember(tx, ticket.id, [(message.message_id, threads.MAIL), *ancestors])
     threads.imprint(tx, ticket.id, reading.clues.fingerprint, desk=ticket.desk, now=now)
+    tickets.add_copied(tx, ticket.id, decision.copied, now=now)
     if decision.entry is EntryKind.REPLY and author is not None:
         tickets.add_participant(tx, ticket.id, author, role="agent", now=now)
 

@@ -128,6 +128,12 @@ def add_participant(tx: Connection, ticket_id: int, address: Address, *, role: s
     insert_absent(tx, PARTICIPANT, [{"ticket_id": ticket_id, "address": address.key, "role": role, "since": now}])
 
 
+def add_copied(tx: Connection, ticket_id: int, addresses: Collection[Address], *, now: datetime) -> None:
+    """Let these people's answers onto the ticket; nothing is ever sent to them because of it."""
+    rows = [{"ticket_id": ticket_id, "address": each.key, "role": "copied", "since": now} for each in addresses]
+    insert_absent(tx, PARTICIPANT, rows)
+
+
 def participants(tx: Connection, ticket_ids: Collection[int]) -> dict[int, frozenset[str]]:
     """Ticket id → `Address.key` of all who take part."""
     found: dict[int, set[str]] = {ticket_id: set() for ticket_id in ticket_ids}

@@ -229,6 +229,32 @@ def test_a_stranger_who_quotes_a_thread_gets_his_own_ticket():
     assert decision.ack_reason == ""
 
 
+def test_people_the_requester_wrote_to_as_well_are_remembered():
+    """To and Cc of a request, without our own addresses: their reply-all belongs to this ticket."""
+    message = a_message(
+        to="help@example.com, boss@example.org", cc="Support <support@example.com>, Bo <bo@example.net>"
+    )
+
+    decision = judge(a_reading(message, prediction=a_prediction()))
+
+    assert [str(address) for address in decision.copied] == ["boss@example.org", "bo@example.net"]
+
+
+def test_a_copied_person_adds_but_never_reopens():
+    """Proven or not, a closed ticket is the requester's to reopen."""
+    clues, context = on_its_ticket(status=Status.CLOSED)
+    candidate = replace(context.candidates[0], participants=frozenset({"jo@example.org", "bo@example.net"}))
+    reading = a_reading(
+        a_message(from_="Bo <bo@example.net>"), clues=clues, trust=Trust(proof=Proof.DOMAIN), prediction=a_prediction()
+    )
+
+    decision = judge(reading, context=replace(context, candidates=(candidate,)))
+
+    assert decision.outcome is Outcome.APPEND
+    assert decision.status is None
+    assert decision.copied == ()
+
+
 @pytest.mark.parametrize(("proof", "status"), [(Proof.NOBODY, None), (Proof.DOMAIN, Status.OPEN)])
 def test_only_a_proven_sender_reopens(proof, status):
     """Rights grow with proof: an unproven follow-up is added but a closed ticket stays closed."""
