@@ -61,13 +61,13 @@ DEFAULT = Catalogue(
     categories=(
         _category("access", "Access", 1, "password, sign-in, locked account, permission, multi-factor"),
         _category("email", "E-mail", 1, "mailbox, calendar, Outlook, distribution list, mail not arriving"),
-        _category("network", "Network and VPN", 2, "VPN, Wi-Fi, internet, firewall, network drive, slow connection"),
+        _category("network", "Network and VPN", 1, "VPN, Wi-Fi, internet, firewall, network drive, slow connection"),
         _category("hardware", "Hardware", 1, "laptop, screen, keyboard, docking station, battery, broken device"),
         _category("printing", "Printing", 1, "printer, scanner, toner, paper jam, print queue"),
-        _category("software", "Software", 2, "application, installation, update, licence, error message, crash"),
+        _category("software", "Software", 1, "application, installation, update, licence, error message, crash"),
         _category("telephony", "Telephony", 1, "desk phone, mobile, headset, voicemail, call forwarding, SIM"),
         _category("accounts", "Accounts and HR", 1, "new starter, leaver, change of name or department, HR data"),
-        _category("security", "Security", 3, "phishing, virus, lost device, data leak, suspicious mail"),
+        _category("security", "Security", 2, "phishing, virus, lost device, data leak, suspicious mail"),
         _category("purchase", "Purchase and requests", 1, "order, quotation, invoice, new equipment, licence purchase"),
         _category("other", "Other", 1, "everything else the desk handles"),
     )

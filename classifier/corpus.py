@@ -10,16 +10,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import random
 import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from classifier.catalogue import KINDS, NOT_FOR_US, TIERS, URGENCIES, Catalogue
-from classifier.text import normalise
+from classifier.text import normalise, tokens
 
+TERSE = "terse"  # the source of shortened copies
 KEYWORD = "keyword"  # the source of rows that are words of the catalogue, not mails
 LIMIT_BYTES = 2_000_000_000
 LIMIT_FIELD_CHARS = 1_000_000
@@ -44,7 +46,7 @@ class Row:
     thread: str = ""  # mails of one thread stay on one side of every split
     sender: str = ""
     at: float = 0.0  # POSIX seconds; 0 when not known
-    source: str = "import"  # who said so: agent, closing, review, import, keyword
+    source: str = "import"  # who said so: agent, closing, review, import, keyword, terse
 
     @property
     def normalised(self) -> str:
@@ -186,6 +188,21 @@ def from_keywords(keywords: Mapping[str, Iterable[str]]) -> tuple[Row, ...]:
         for category, words in keywords.items()
         for word in words
     )
+
+
+def terse(rows: Sequence[Row], *, seed: int, drop: float = 0.3) -> tuple[Row, ...]:
+    """The same mails as a hurried sender or a careless client would leave them.
+
+    No subject, no punctuation, no capitals, and every word dropped with the chance `drop`. A copy keeps
+    its mail's thread, so that no fold learns from one and tests on the other.
+    """
+    copies = []
+    for row in rows:
+        dice = random.Random(f"{seed}:{row.subject}:{row.text}")  # noqa: S311 -- not a secret
+        words = [w for w in tokens(row.normalised) if dice.random() > drop]
+        if words:
+            copies.append(replace(row, subject="", text=" ".join(words), source=TERSE))
+    return tuple(copies)
 
 
 _NOT_A_WORD = re.compile(r"[\W\d_]+")

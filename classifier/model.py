@@ -9,7 +9,7 @@ out-of-scope texts go to a person. Needs numpy only: no scikit-learn at run time
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,7 @@ class Scope:
     least: float = -np.inf  # of `belongs`
     least_familiar: float = 0.0
     confidence: float = 0.0  # below it even the best guess is not worth a suggestion
+    tier_decides: bool = True  # an unsure tier keeps a mail from routing by itself
     languages: tuple[str, ...] = ()  # trained languages; a document known to be in another goes to a person
 
     def belongs(self, signs: Signs) -> float:
@@ -205,18 +206,18 @@ class LinearModel:
         best = ours[0]
         label = category.head.labels[best]
         confidence = float(category.probabilities[best])
-        tier, tier_confidence = self._tier(answers.get("tier"), label)
+        tier = self._tier(answers.get("tier"), label)
         spam = answers.get("spam")
         belongs = self.scope.belongs(Signs.of(category.head.labels, category.scores, vector.familiar))
         return Prediction(
             category=label,
-            tier=tier,
+            tier=tier.number,
             kind=_label(answers.get("kind"), "other"),
             confidence=confidence,
-            band=self._band(document, vector, category, confidence, belongs),
+            band=self._band(document, vector, category, belongs, tier),
             belongs=belongs,
             model_id=self.model_id,
-            tier_confidence=tier_confidence,
+            tier_confidence=tier.confidence,
             runner_up=_choice(category, ours[1]) if len(ours) > 1 else None,
             candidates=self._candidates(category, ours),
             urgency=_label(answers.get("urgency"), ""),
@@ -224,26 +225,29 @@ class LinearModel:
             reasons=self._reasons(normalised, vector, category.head, best, ours),
         )
 
-    def _band(self, document: Document, vector: Vector, answer: Answer, confidence: float, belongs: float) -> Band:
+    def _band(self, document: Document, vector: Vector, answer: Answer, belongs: float, tier: _Tier) -> Band:
         """`answer` is the category head's; what speaks against the desk outweighs any probability."""
         scope, best = self.scope, answer.head.labels[answer.best]
+        confidence = float(answer.probabilities[answer.best])
         foreign = bool(scope.languages) and document.language not in {"", *scope.languages}
         strange = not vector.known or vector.familiar < scope.least_familiar or belongs < scope.least
         if foreign or strange or best == NOT_FOR_US or confidence < scope.confidence:
             return Band.HUMAN
-        return Band.AUTOMATIC if confidence >= answer.head.thresholds[answer.best] else Band.SUGGEST
+        sure = confidence >= answer.head.thresholds[answer.best] and (tier.sure or not scope.tier_decides)
+        return Band.AUTOMATIC if sure else Band.SUGGEST
 
-    def _tier(self, answer: Answer | None, category: str) -> tuple[int, float]:
+    def _tier(self, answer: Answer | None, category: str) -> _Tier:
+        """The likeliest tier that the catalogue allows; without any evidence the category's own."""
         entry = self.catalogue.find(category)
         allowed = [t for t in TIERS if entry is None or entry.allows(t)]
-        if answer is None:
-            return (entry.default_tier if entry else allowed[0]), 0.0
-        known = [i for i, t in enumerate(answer.head.labels) if int(t) in allowed]
-        if not known:
-            return (entry.default_tier if entry else allowed[0]), 0.0
+        known = [i for i, t in enumerate(answer.head.labels) if int(t) in allowed] if answer else []
+        if answer is None or not known:
+            return _Tier(entry.default_tier if entry else allowed[0], 0.0, sure=True)
         mass = answer.probabilities[known]
         place = int(mass.argmax())
-        return int(answer.head.labels[known[place]]), float(mass[place] / mass.sum())
+        confidence = float(mass[place] / mass.sum())
+        sure = confidence >= answer.head.thresholds[known[place]]
+        return _Tier(int(answer.head.labels[known[place]]), confidence, sure=sure)
 
     def _candidates(self, category: Answer, ours: list[int]) -> tuple[Choice, ...]:
         # The smallest probability the conformal set takes; the best guess is always shown.
@@ -259,6 +263,12 @@ class LinearModel:
         against = self.weights.column(vector.ids, start + ours[1]) if len(ours) > 1 else np.float32(0.0)
         contributions: Floats = (vector.weights * (for_it - against) / head.temperature).astype(np.float32)
         return reasons(self.vectoriser, vector, normalised, contributions, limit=self.explained)
+
+
+class _Tier(NamedTuple):
+    number: int
+    confidence: float
+    sure: bool
 
 
 def _log_sum_exp(scores: Array) -> float:

@@ -47,7 +47,9 @@ class Recipe:
     blend: bool = True  # add naive Bayes, and logistic regression where it is affordable
     search_rows: int = 6000  # the cost is chosen on at most this many rows
     risk: float = 0.05  # at most this share of what routes by itself may be wrong
-    tier_risk: float = 0.1
+    tier_risk: float = 0.2
+    even: tuple[str, ...] = ()  # heads whose mix of labels in the rows says nothing about the desk
+    tier_decides: bool = True  # a mail with an unsure tier is not routed by itself
     confidence: float = 0.95
     scope_loss: float = 0.02  # the share of the desk's own mails that scope limits may send to a person
     least_familiar: float = 0.25
@@ -179,11 +181,16 @@ def _head(
     truth = problem.truth[tested]
     setting = replace(setting, blend=_blend(held, truth, setting))
     scores = held.scores(setting.blend)
-    divisor = linear.temperature(scores, truth) if len(truth) else COLD_TEMPERATURE
+    judged = np.arange(len(truth))
+    shift = np.zeros(len(labels))
+    if name in recipe.even and len(truth):
+        shift, judged = _evened(scores, truth, len(labels), recipe.seed)
+    scores = scores - shift
+    divisor = linear.temperature(scores[judged], truth[judged]) if len(truth) else COLD_TEMPERATURE
     probabilities = measures.softmax(scores / divisor)
     never = [n for n, label in enumerate(labels) if label == NOT_FOR_US]
     risk = recipe.risk if name == "category" else recipe.tier_risk
-    policy = fit_policy(probabilities, truth, risk=risk, confidence=recipe.confidence, never=never)
+    policy = fit_policy(probabilities[judged], truth[judged], risk=risk, confidence=recipe.confidence, never=never)
     # Urgency from text is hard (0.61 against a majority of 0.53): it never decides alone.
     thresholds = tuple(NEVER for _ in labels) if name == "urgency" else policy.thresholds
     head = Head(name=name, labels=labels, temperature=divisor, thresholds=thresholds, conformal=policy.conformal)
@@ -196,7 +203,21 @@ def _head(
         probabilities=probabilities,
         policy=policy,
     )
-    return result, linear.fit(problem, setting, held.spreads)
+    fitted = linear.fit(problem, setting, held.spreads)
+    return result, replace(fitted, intercepts=fitted.intercepts - shift)
+
+
+def _evened(scores: Array, truth: Index, labels: int, seed: int) -> tuple[Array, Index]:
+    """What to take off each label's score so that the mix of the examples does not speak, and an even sample of rows.
+
+    For a model that goes to other desks: how many of the examples are of tier 1 says nothing about theirs.
+    """
+    sizes = np.bincount(truth, minlength=labels)
+    shift = linear.temperature(scores, truth) * np.log(np.maximum(sizes, 1) * labels / len(truth))
+    random = np.random.default_rng(seed)
+    fewest = int(sizes[sizes > 0].min())
+    taken = [random.permutation(np.flatnonzero(truth == n))[:fewest] for n in range(labels)]
+    return shift, np.sort(np.concatenate(taken))
 
 
 def _fold(rows: Sequence[Row], values: Sequence[str], recipe: Recipe) -> Index:
@@ -261,7 +282,11 @@ def _scope(rows: Sequence[Row], learned: Learned, result: HeadResult, recipe: Re
     """Limits that at most `scope_loss` of the desk's own training mails would have missed."""
     ours = np.array([rows[i].category != NOT_FOR_US for i in result.rows], dtype=bool)
     if not ours.any():
-        return Scope(least_familiar=recipe.least_familiar, languages=recipe.languages)
+        return Scope(
+            least_familiar=recipe.least_familiar,
+            tier_decides=recipe.tier_decides,
+            languages=recipe.languages,
+        )
     signs = [
         Signs.of(result.head.labels, scores, float(familiar))
         for scores, familiar in zip(
@@ -275,6 +300,7 @@ def _scope(rows: Sequence[Row], learned: Learned, result: HeadResult, recipe: Re
         reject=Scale.of(np.array([s.reject for s in signs])),
         least_familiar=max(recipe.least_familiar, min(0.5, float(np.quantile(familiar, recipe.scope_loss / 2)))),
         confidence=min(0.9, 1.5 / max(2, len(result.head.labels))),
+        tier_decides=recipe.tier_decides,
         languages=recipe.languages,
     )
     return replace(scope, least=float(np.quantile([scope.belongs(s) for s in signs], recipe.scope_loss)))

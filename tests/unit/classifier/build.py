@@ -52,7 +52,7 @@ def some_rows(per_category: int = 40, seed: int = 1, topics: dict[str, list[str]
     return rows
 
 
-QUICK = Recipe(name="test", folds=3, costs=(1.0,), risk=0.1)
+QUICK = Recipe(name="test", folds=3, costs=(1.0,), sharpness=(0.0,), risk=0.1, tier_decides=False)
 
 
 @cache
