@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from classifier.types import Classifier
 from daemon.core.policy import Policy
 from daemon.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from classifier.catalogue import Catalogue
 
 
 def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
@@ -32,15 +36,22 @@ def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
         return _rules(policy), f"model {directory.name} refused, keywords rule instead: {error}"
 
 
-def _rules(policy: Policy) -> Classifier:
-    from classifier import rules  # noqa: PLC0415 - see above
+def catalogue_of(policy: Policy) -> Catalogue:
+    """The desk's closed set of labels, as models know it."""
     from classifier.catalogue import Catalogue, Category  # noqa: PLC0415 - see above
 
-    categories = tuple(
-        Category(id=each.name, keywords=each.keywords, tiers=each.tiers, default_tier=each.tier)
-        for each in policy.categories
+    return Catalogue(
+        categories=tuple(
+            Category(id=each.name, keywords=each.keywords, tiers=each.tiers, default_tier=each.tier)
+            for each in policy.categories
+        )
     )
-    return rules.default(Catalogue(categories=categories))
+
+
+def _rules(policy: Policy) -> Classifier:
+    from classifier import rules  # noqa: PLC0415 - see above
+
+    return rules.default(catalogue_of(policy))
 
 
 def _object(name: str) -> Classifier:
