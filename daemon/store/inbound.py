@@ -105,9 +105,9 @@ def accept_many(tx: Connection, arrivals: Sequence[Arrival]) -> tuple[Receipt, .
         if source_key:
             fetched[key(source)] = (inbound_id, arrival.digest)
         receipts.append(Receipt(inbound_id=inbound_id, acceptance=acceptance))
-    for table, rows in ((INBOUND, mails), (RAW, raws), (DELIVERY, deliveries)):
+    for statement, rows in zip(_INSERTS, (mails, raws, deliveries), strict=True):
         if rows:
-            tx.execute(insert(table), rows)
+            tx.execute(statement, rows)
     return tuple(receipts)
 
 
@@ -186,7 +186,7 @@ def backlog(tx: Connection) -> Backlog:
 
 def raw_of(tx: Connection, inbound_id: int) -> bytes | None:
     """The mail exactly as it came, None when it is not (or no longer) stored."""
-    value = tx.execute(select(RAW.c.bytes).where(RAW.c.inbound_id == inbound_id)).scalar_one_or_none()
+    value = tx.execute(_RAW_OF, {"id": inbound_id}).scalar_one_or_none()
     return None if value is None else bytes(value)
 
 
@@ -238,6 +238,8 @@ def _fetched(tx: Connection, arrivals: Iterable[Arrival]) -> dict[str, tuple[int
     return {row.source_key: (row.inbound_id, row.digest) for row in tx.execute(_BY_SOURCE, {"sources": sources})}
 
 
+_INSERTS = (insert(INBOUND), insert(RAW), insert(DELIVERY))  # in the order of their foreign keys
+_RAW_OF = select(RAW.c.bytes).where(RAW.c.inbound_id == bindparam("id"))
 _SAME_ID = (
     select(INBOUND.c.desk, INBOUND.c.message_id, func.min(INBOUND.c.id).label("first"))
     .where(

@@ -43,7 +43,7 @@ def tickets_of(tx: Connection, message_ids: Collection[str], *, desk: str) -> tu
 def imprint(tx: Connection, ticket_id: int, fingerprint: str, *, desk: str, now: datetime) -> None:
     """A mail with this fingerprint is on the ticket."""
     if fingerprint:
-        tx.execute(insert(FINGERPRINT), {"hash": fingerprint, "desk": desk, "ticket_id": ticket_id, "at": now})
+        tx.execute(_IMPRINT, {"hash": fingerprint, "desk": desk, "ticket_id": ticket_id, "at": now})
 
 
 def repeats(
@@ -56,6 +56,7 @@ def repeats(
     return tuple((row.desk, row.ticket_id) for row in rows)
 
 
+_IMPRINT = insert(FINGERPRINT)
 _TICKETS_OF = (
     select(MESSAGE_REF.c.message_id, MESSAGE_REF.c.ticket_id)
     .join(TICKET, TICKET.c.id == MESSAGE_REF.c.ticket_id)
