@@ -83,6 +83,7 @@ class Stage:
         self._names: dict[str, tuple[str, float]] = {}
         self.settled = 0
         self.queued = 0
+        self.unseen = False
         self.progress = asyncio.Event()
 
     def sent(self, message_id: str, name: str) -> None:
@@ -98,7 +99,10 @@ class Stage:
         name, begun = self._names.get(claimed.message_id, ("(your mail)", time.perf_counter()))
         self.settled += 1
         self.queued += len(settled.enacted.queued)
-        self._show(line_of(name, settled, time.perf_counter() - begun))
+        try:
+            self._show(line_of(name, settled, time.perf_counter() - begun))
+        except BrokenPipeError:  # `firstline demo | head`: the reader has seen enough, the settle loop must not suffer
+            self.unseen = True
         self.progress.set()
 
     def _show(self, line: OutcomeLine) -> None:
@@ -194,6 +198,8 @@ async def _feed(stage: Stage, sink: Sink, desk: Address, port: int) -> None:
             continue
         expected += 1
         await _until(lambda: stage.settled >= expected, stage.progress)  # noqa: B023 - awaited before it changes
+        if stage.unseen:
+            raise BrokenPipeError
     await _until(lambda: len(sink.mails) >= stage.queued, sink.arrived)
 
 
