@@ -117,8 +117,9 @@ def _is_bounce(message: Message, opening: str) -> bool:
     daemon = is_from_system(message)
     null_path = _has_null_path(message)
     subject = bool(_SUBJECT.search(message.subject))
-    phrase = bool(_PHRASE.search(opening))
-    if not phrase:
+    if not daemon and not (null_path and subject):
+        return False  # whatever its text says: a person's mail is not searched (a tenth of reading it)
+    if not _PHRASE.search(opening):
         return daemon and subject and not message.in_reply_to
     return (daemon and (subject or null_path or not message.in_reply_to)) or (null_path and subject)
 

@@ -61,10 +61,10 @@ def delivery_report(case: Case) -> str | None:
     words = "" if _REPLY_PREFIX.match(case.message.subject) else returned_words(case.message.subject)
     if system and words:
         return f"{system}, subject “{words}”"
+    if not system and not (words and looks_like_machine(case.message.from_text)):
+        return None  # whatever its text says: a person's mail is not searched
     transcript = _transcript(case)
-    if transcript and (system or (words and looks_like_machine(case.message.from_text))):
-        return f"{system or case.message.from_text[:80]}, text “{transcript}”"
-    return None
+    return f"{system or case.message.from_text[:80]}, text “{transcript}”" if transcript else None
 
 
 def suspected_report(case: Case) -> str | None:
