@@ -31,6 +31,7 @@ _VERBS: dict[str, str] = {
     "audit": "Check the invariants over the store; exit 1 if one is broken.",
     "deliver": "Take one mail from standard input (for an MTA's pipe).",
     "train": "Train a model from labelled mails; it serves when you activate it.",
+    "model": "List, compare, activate and roll back models.",
     "evaluate": "Measure the classifier on labelled files it has not seen.",
     "migrate": "Bring the database to this version's schema.",
 }

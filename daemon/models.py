@@ -101,11 +101,14 @@ def activate(folder: Path, model: str, *, now: datetime, how: str = "activate", 
         return _switch(folder, model, now=now, how=how, why=why)
 
 
-def rollback(folder: Path, *, now: datetime, how: str = "rollback", why: str = "") -> tuple[str, str]:
-    """Let the model serve that served before the present one: (now, before). Raises Unusable when there was none."""
+def rollback(folder: Path, *, now: datetime, to: str = "", how: str = "rollback", why: str = "") -> tuple[str, str]:
+    """Let the model serve that served before the present one: (now, before). Raises Unusable when there was none.
+
+    `to` names an earlier one.
+    """
     with _alone(folder):
-        stack = _stack(folder)
-        earlier = [each for each in stack[:-1] if each == STARTER or _is_model(folder / each)]
+        earlier = [each for each in stack(folder)[:-1] if each == STARTER or _is_model(folder / each)]
+        earlier = [each for each in earlier if each == to] if to else earlier
         if not earlier:
             raise Unusable("no model served before this one")
         return earlier[-1], _switch(folder, earlier[-1], now=now, how=how, why=why)
@@ -125,24 +128,24 @@ def history(folder: Path) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def served_since(folder: Path) -> datetime | None:
-    """When the serving model took over; None when it always did."""
-    last = next((change for change in reversed(history(folder)) if change.model == active(folder)), None)
-    return datetime.fromisoformat(last.at) if last else None
+def last_change(folder: Path) -> Change | None:
+    """The change by which the serving model took over; None when it always served."""
+    now = active(folder)
+    return next((change for change in reversed(history(folder)) if change.model == now), None)
 
 
-def _stack(folder: Path) -> list[str]:
+def stack(folder: Path) -> list[str]:
     """The models that served, each on top of the one it would roll back to; the last serves now."""
-    stack = [STARTER]
+    found = [STARTER]
     for change in history(folder):
         if change.how == "activate":
-            stack.append(change.model)
-        elif change.model in stack:
-            del stack[len(stack) - stack[::-1].index(change.model) :]
+            found.append(change.model)
+        elif change.model in found:
+            del found[len(found) - found[::-1].index(change.model) :]
     now = active(folder)
-    while stack and stack[-1] != now:  # a crash between history and link: the link is right
-        stack.pop()
-    return stack or [now]
+    while found and found[-1] != now:  # a crash between history and link: the link is right
+        found.pop()
+    return found or [now]
 
 
 def _switch(folder: Path, model: str, *, now: datetime, how: str, why: str) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, String, and_, bindparam, delete, func, insert, select, text, update
 
 from daemon.store.engine import exclusive
 from daemon.store.rows import new_ids
@@ -210,9 +210,12 @@ def unlabelled(tx: Connection, *, limit: int) -> tuple[Unlabelled, ...]:
     return tuple(sorted(found, key=lambda each: (each.confidence, each.inbound_id)))
 
 
-def corrected(tx: Connection, *, model_id: str, since: datetime) -> tuple[int, int]:
-    """Of the tickets that `model_id` routed by itself since then: how many were corrected, and how many there are."""
-    values = {"model_id": model_id, "since": since}
+def corrected(tx: Connection, *, model_id: str, since: datetime, begins: bool = False) -> tuple[int, int]:
+    """Of the tickets that `model_id` routed by itself since then: how many were corrected, and how many there are.
+
+    With `begins`, all models whose id begins so (the starter of several releases).
+    """
+    values = {"model_id": _pattern(model_id, begins=begins), "since": since}
     wrong = tx.execute(_WRONG, values).scalar_one()
     routed = tx.execute(_ROUTED, values).scalar_one()
     return min(int(wrong), int(routed)), int(routed)
@@ -221,6 +224,11 @@ def corrected(tx: Connection, *, model_id: str, since: datetime) -> tuple[int, i
 def newest(tx: Connection) -> datetime | None:
     """When the newest label that people gave was given; None when there is none."""
     return tx.execute(_NEWEST).scalar()
+
+
+def _pattern(model_id: str, *, begins: bool) -> str:
+    escaped = model_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{escaped}%" if begins else escaped
 
 
 def _put(tx: Connection, values: dict[str, Any], said: Said, now: datetime) -> int:
@@ -348,13 +356,13 @@ _UNLABELLED = (
 )
 _WRONG = select(func.count(LABEL.c.ticket_id.distinct())).where(
     _CURRENT,
-    LABEL.c.model_id == bindparam("model_id"),
+    LABEL.c.model_id.like(bindparam("model_id", type_=String), escape="\\"),
     LABEL.c.at >= bindparam("since"),
     LABEL.c.band == "automatic",
     LABEL.c.predicted != LABEL.c.category,
 )
 _ROUTED = select(func.count()).where(
-    TICKET.c.model_id == bindparam("model_id"),
+    TICKET.c.model_id.like(bindparam("model_id", type_=String), escape="\\"),
     TICKET.c.opened_at >= bindparam("since"),
     TICKET.c.suggested == "",
 )

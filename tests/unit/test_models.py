@@ -91,7 +91,18 @@ def test_history_tells_when_who_and_why(folder: Path) -> None:
 
     last = models.history(folder)[-1]
     assert (last.how, last.model, last.before, last.why) == ("automatic", "it-a1", "it-b2", "corrections rose")
-    assert models.served_since(folder) == NOW + timedelta(days=2)
+    assert models.last_change(folder) == last
+
+
+def test_rollback_to_a_named_one(folder: Path) -> None:
+    """Over the heads of those between; not to one that never served."""
+    for name in ("it-a1", "it-b2", "it-c3"):
+        models.activate(folder, name, now=NOW)
+
+    assert models.rollback(folder, now=NOW, to="it-a1") == ("it-a1", "it-c3")
+    assert models.stack(folder) == ["starter", "it-a1"]
+    with pytest.raises(Unusable):
+        models.rollback(folder, now=NOW, to="it-c3")
 
 
 def test_whoever_looks_finds_one_model_whole(folder: Path) -> None:
