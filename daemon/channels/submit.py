@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -86,21 +87,31 @@ class Relay:
         self._kept: list[_Line] = []
         self._context: ssl.SSLContext | None = None
 
-    async def submit(self, mail_from: str | None, recipient: str, raw: bytes) -> Submission:
-        """Send `raw` to one recipient; `mail_from` None is `<>`. Cancelling it drops the connection."""
+    async def submit(
+        self,
+        mail_from: str | None,
+        recipient: str,
+        raw: bytes,
+        *,
+        content_goes: Callable[[], None] = lambda: None,
+    ) -> Submission:
+        """Send `raw` to one recipient; `mail_from` None is `<>`. Cancelling it drops the connection.
+
+        `content_goes` is called just before the content: cancelled earlier, nothing was sent.
+        """
         if not recipient.isascii() or not (mail_from or "").isascii():
             return _NEEDS_SMTPUTF8
         async with self._places:
             line = self._take_kept()
             if line is not None:
-                outcome = await self._run(line, mail_from, recipient, raw)
+                outcome = await self._run(line, mail_from, recipient, raw, content_goes)
                 if not (isinstance(outcome, Deferred) and outcome.code in {0, 421} and outcome.step is Step.MAIL):
                     return outcome
                 # The relay closed the kept connection while it was idle; nothing was sent on it: a fresh one.
             opened = await self._open()
             if isinstance(opened, Deferred):
                 return opened
-            return await self._run(opened, mail_from, recipient, raw)
+            return await self._run(opened, mail_from, recipient, raw, content_goes)
 
     async def check(self) -> Deferred | None:
         """Connect, secure and log in as for a mail, and send none; None when all is well."""
@@ -175,11 +186,13 @@ class Relay:
 
     # -- one mail ----------------------------------------------------------------------------------------------
 
-    async def _run(self, line: _Line, mail_from: str | None, recipient: str, raw: bytes) -> Submission:
+    async def _run(
+        self, line: _Line, mail_from: str | None, recipient: str, raw: bytes, content_goes: Callable[[], None]
+    ) -> Submission:
         """The dialogue on one connection, which is kept only when it is known to be in order."""
         keep = False
         try:
-            outcome: Submission = await self._dialogue(line.client, mail_from, recipient, raw)
+            outcome: Submission = await self._dialogue(line.client, mail_from, recipient, raw, content_goes)
             keep = True
         except _Stopped as stopped:
             outcome = stopped.outcome
@@ -192,7 +205,9 @@ class Relay:
                 _drop(line.client)
         return outcome
 
-    async def _dialogue(self, client: SMTP, mail_from: str | None, recipient: str, raw: bytes) -> Submission:
+    async def _dialogue(
+        self, client: SMTP, mail_from: str | None, recipient: str, raw: bytes, content_goes: Callable[[], None]
+    ) -> Submission:
         options = [f"SIZE={len(raw)}".encode()] if client.supports_extension("size") else []
         if not raw.isascii() and client.supports_extension("8bitmime"):
             options.append(b"BODY=8BITMIME")
@@ -206,6 +221,7 @@ class Relay:
         _expect(reply, Step.RCPT)
         reply = await self._ask(client, Step.DATA, b"DATA")
         _expect(reply, Step.DATA, wanted=3)
+        content_goes()
         reply = await self._send_content(client, wire(raw))
         _expect(reply, Step.DOT)
         return Accepted(reply=_words(reply))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, assert_never
@@ -42,9 +42,14 @@ _JITTER = 0.2
 
 
 class Submitter(Protocol):
-    """What sends: the relay, or a sink of a demo. `mail_from` None is `<>`; never raises for what a network does."""
+    """What sends: the relay, or a sink of a demo. `mail_from` None is `<>`; never raises for what a network does.
 
-    async def submit(self, mail_from: str | None, recipient: str, raw: bytes) -> Submission: ...
+    It calls `content_goes` before the first byte that the peer might take: cancelled earlier, nothing was sent.
+    """
+
+    async def submit(
+        self, mail_from: str | None, recipient: str, raw: bytes, *, content_goes: Callable[[], None]
+    ) -> Submission: ...
 
     async def close(self) -> None: ...
 
@@ -124,7 +129,7 @@ class DeliverLoop:
         if mail.uncertain > UNCERTAIN_LIMIT:
             outcome: Submission = Unknown(reply="the relay's answer was lost too often: a person must look")
         else:
-            outcome = await self._submit(mail)
+            outcome = await self._try(mail)
             crash.point("after_relay_final")
         now = datetime.now(UTC)
         try:
@@ -147,15 +152,31 @@ class DeliverLoop:
             reply=outcome.reply[:200],
         )
 
-    async def _submit(self, mail: Outgoing) -> Submission:
+    async def _try(self, mail: Outgoing) -> Submission:
+        """Submit it. Cancelled by the drain before its content went, it is given back: that was no try."""
+        gone = False
+
+        def content_goes() -> None:
+            nonlocal gone
+            gone = True
+
+        try:
+            return await self._submit(mail, content_goes)
+        except asyncio.CancelledError:
+            if not gone:
+                await asyncio.shield(self._give_back([mail]))
+            raise
+
+    async def _submit(self, mail: Outgoing, content_goes: Callable[[], None]) -> Submission:
         by_name = self._null_refused or mail.kind == NoticeKind.REPLY
-        outcome = await self._submitter.submit(mail.mail_from if by_name else None, mail.recipient, mail.content)
+        sender = mail.mail_from if by_name else None
+        outcome = await self._submitter.submit(sender, mail.recipient, mail.content, content_goes=content_goes)
         if not isinstance(outcome, SenderRefused):
             return outcome
         # This smarthost wants an envelope sender (mail-rules §4): the signed address that only stores.
         log.warning("relay.null_sender_refused", reply=outcome.reply, next="signed bounce address from now on")
         self._null_refused = True
-        return await self._submitter.submit(mail.mail_from, mail.recipient, mail.content)
+        return await self._submitter.submit(mail.mail_from, mail.recipient, mail.content, content_goes=content_goes)
 
     def _record(self, tx: Connection, mail: Outgoing, outcome: Submission, now: datetime) -> None:
         match outcome:

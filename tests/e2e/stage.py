@@ -79,6 +79,7 @@ addresses = ["{TEAM}"]
 [smtp]
 listen = ["127.0.0.1:{self.smtp_port}"]
 max_sessions_per_peer = 100
+max_commands = 1000000
 [lmtp]
 listen = ["127.0.0.1:{self.lmtp_port}"]
 [relay]

@@ -98,6 +98,8 @@ _DUE = "SELECT count(*) FROM clock WHERE ended_at IS NULL AND name = 'first_resp
 _HASTY = """
 [notices]
 at_risk_share = 0.000001
+[calendar.office]
+hours = { daily = ["00:00-24:00"] }
 """
 
 

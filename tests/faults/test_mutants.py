@@ -34,7 +34,7 @@ def test_an_answer_before_the_commit_is_caught(make_stage: MakeStage, zygote: Zy
 
 def test_a_new_message_id_per_try_is_caught(make_stage: MakeStage, zygote: Zygote):
     """A kill after the relay's answer makes two mails of one: the relay has an identifier that no row has."""
-    with pytest.raises(AssertionError, match=r"2 acknowledgments of|\d+ unknown, \d+ never came"):
+    with pytest.raises(AssertionError, match=r"[2-9] acknowledgments of|\d+ unknown, \d+ never came"):
         prove(make_stage, "after_relay_final", 10, launcher=Mutated(zygote, "new_id_per_try"))
 
 
