@@ -32,6 +32,7 @@ _VERBS: dict[str, str] = {
     "deliver": "Take one mail from standard input (for an MTA's pipe).",
     "train": "Train a model from labelled mails; it serves when you activate it.",
     "model": "List, compare, activate and roll back models.",
+    "labels": "Check, review, export and import what people said mails are about.",
     "evaluate": "Measure the classifier on labelled files it has not seen.",
     "migrate": "Bring the database to this version's schema.",
 }

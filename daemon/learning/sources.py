@@ -69,7 +69,7 @@ def row_of(label: labels.Label) -> Row:
         language=label.language,
         thread=f"ticket:{label.ticket_id}" if label.ticket_id else "",
         sender=label.sender or f"import:{label.id}",
-        at=label.mail_at.timestamp(),
+        at=label.mail_at.timestamp() if label.mail_at else 0.0,
         source=str(label.said.provenance),
     )
 

@@ -56,6 +56,7 @@ class Imported:
     text: str
     sender: str = ""
     language: str = ""
+    mail_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class Label:
     reference: str
     said: Said
     at: datetime
-    mail_at: datetime  # when the mail came; of an import, when it was imported
+    mail_at: datetime | None  # when the mail came; None of an import that did not say
     predicted: str
     model_id: str
     sender: str
@@ -113,6 +114,7 @@ def record(tx: Connection, said: Said, *, inbound_id: int, now: datetime) -> int
             "model_id": str(prediction.get("model", "")),
             "sender": mail.author or "",
             "language": mail.language or "",
+            "mail_at": None,
             "subject": "",
             "text": "",
         },
@@ -139,6 +141,7 @@ def record_import(tx: Connection, said: Said, words: Imported, *, now: datetime)
             "model_id": "",
             "sender": words.sender,
             "language": words.language[:16],
+            "mail_at": words.mail_at,
             "subject": words.subject,
             "text": words.text,
         },
@@ -274,7 +277,7 @@ def _label(row: Row[Any]) -> Label:
             by=row.by_whom,
         ),
         at=row.at,
-        mail_at=row.mail_at if of_mail and row.mail_at else row.at,
+        mail_at=row.entry_at if of_mail else row.mail_at,
         predicted=row.predicted,
         model_id=row.model_id,
         sender=row.sender,
@@ -291,7 +294,7 @@ _ALL = (
         TICKET.c.reference,
         ENTRY.c.subject.label("mail_subject"),
         ENTRY.c.text.label("mail_text"),
-        ENTRY.c.at.label("mail_at"),
+        ENTRY.c.at.label("entry_at"),
     )
     .outerjoin(TICKET, TICKET.c.id == LABEL.c.ticket_id)
     .outerjoin(ENTRY, and_(ENTRY.c.ticket_id == LABEL.c.ticket_id, ENTRY.c.inbound_id == LABEL.c.inbound_id))

@@ -322,6 +322,7 @@ LABEL = Table(
     Column("provenance", String(16), nullable=False),  # agent, closing, review, import
     Column("by_whom", Key, nullable=False),  # "" for an import
     Column("at", Instant, nullable=False),
+    Column("mail_at", Instant),  # of imports that say it
     Column("predicted", Key, nullable=False),  # what the model had said of it, "" when it was not asked
     Column("band", String(16), nullable=False),
     Column("model_id", Key, nullable=False),

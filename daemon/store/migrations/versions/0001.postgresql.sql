@@ -274,6 +274,7 @@ CREATE TABLE label (
     provenance VARCHAR(16) NOT NULL,
     by_whom VARCHAR(255) NOT NULL,
     at BIGINT NOT NULL,
+    mail_at BIGINT,
     predicted VARCHAR(255) NOT NULL,
     band VARCHAR(16) NOT NULL,
     model_id VARCHAR(255) NOT NULL,
