@@ -22,7 +22,7 @@ from daemon import resources
 from daemon.core.address import Address
 from daemon.core.clean import clean
 from daemon.core.letter import SUBJECT_CHARS, Facts, Letter, addressee, bare_subject, one_line, speakable_name, tagged
-from daemon.core.notice import Notice, NoticeKind
+from daemon.core.notice import NEWS, TO_REQUESTER, Notice, NoticeKind
 from daemon.core.policy import TRIAGE, Desk, Policy
 from daemon.core.sla import Hours, Promise
 from daemon.errors import Misconfigured
@@ -41,9 +41,12 @@ _STEM = {
     NoticeKind.TEAM: "team",
     NoticeKind.REPLY: "reply",
     NoticeKind.RECEIPT: "receipt",
+    NoticeKind.STATUS: "status",
+    NoticeKind.REMINDER: "reminder",
     NoticeKind.DIGEST: "digest",
 }
-_AUTOMATIC = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})
+_AUTOMATIC = TO_REQUESTER
+_WORDLESS = _AUTOMATIC | {NoticeKind.REMINDER}  # nobody's own words are in these
 _LAYOUT = "letter.html.j2"
 _VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120}
 _SHORT_CHARS = 100
@@ -95,6 +98,8 @@ class Renderer:
             holiday=promise.holiday if promise else "",
             urgent=in_language(desk.urgent_path, language, default),
             advice=in_language(category.advice, language, default) if category else "",
+            tier=notice.tier,
+            closes=say_instant(notice.closes_at, notice.zone, language) if notice.closes_at else "",
             links=_links(notice.orders, reference, reply_to) if reply_to is not None else (),
         )
 
@@ -163,7 +168,16 @@ def _samples(kind: NoticeKind, language: str) -> Iterator[tuple[Notice, Facts]]:
             promise = Promise(due_at=at, zone="UTC", calendar="office", target=timedelta(hours=4), hours=hours)
             some = "something" if full else ""
             yield (
-                Notice(kind=kind, to=to, certain=full, promise=promise, echo_subject=full, subject=some, text="words"),
+                Notice(
+                    kind=kind,
+                    to=to,
+                    certain=full,
+                    promise=promise,
+                    echo_subject=full,
+                    subject=some,
+                    text="words",
+                    news=NEWS if full else (),
+                ),
                 Facts(
                     desk="Desk",
                     reference="FL-1",
@@ -217,13 +231,14 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values["urgent"] = str(values["urgent"]).rstrip(".")  # the sentence brings its own
     values["quoted"] = notice.kind is NoticeKind.TEAM  # somebody else's words are set off, our own are not
     values["certain"] = notice.certain
+    values["news"] = notice.news
     values["variant"] = notice.promise.hours.value if notice.promise else "open"
     values["detail"] = tuple(
         (one_line(label, _SHORT_CHARS), one_line(value, 4 * _SHORT_CHARS))
         for label, value in notice.detail
         if value.strip()
     )
-    values["words"] = "" if notice.kind in _AUTOMATIC else _readable(notice.text)
+    values["words"] = "" if notice.kind in _WORDLESS else _readable(notice.text)
     values["text"] = WORDS_MARK
     return values
 

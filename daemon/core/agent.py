@@ -236,6 +236,7 @@ def _carry_out(
         by=agent,
         minutes=minutes,
         clocks=_waiting(orders, now),
+        waiting_for=orders.argument(Verb.WAIT),
         first_response=says,
         stop_clocks=("first_response", "first_response_risk") if says else (),
         refund=(ticket.requester,) if ticket.requester is not None else (),

@@ -36,6 +36,8 @@ _AUTO_SUBMITTED = {
     NoticeKind.TIME_TO_RESPOND: "auto-generated",
     NoticeKind.TEAM: "auto-generated",
     NoticeKind.RECEIPT: "auto-replied",
+    NoticeKind.STATUS: "auto-generated",
+    NoticeKind.REMINDER: "auto-generated",
     NoticeKind.DIGEST: "auto-generated",
     NoticeKind.REPLY: "",  # the words of a person
 }

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.core.clock import ClockEvent
 from daemon.core.credit import Credits
-from daemon.core.decision import Change
+from daemon.core.decision import Change, ClockStart
 from daemon.core.match import Candidate
 from daemon.core.notice import NoticeKind
 from daemon.core.ticket import Ticket, TicketId
@@ -51,6 +52,14 @@ class Context:
     mentioned: tuple[Ticket, ...] = ()  # tickets that an agent's commands name
     undoable: tuple[Change, ...] = ()  # what this agent ordered on this ticket within the last hour, newest order only
     other_reply: OtherReply | None = None
+    history: tuple[ClockEvent, ...] = ()  # turns of the ticket's clocks (for a due clock)
+    coming: tuple[ClockStart, ...] = ()  # instants that are still to come, the earliest first (for a due clock)
+    spoken_to: bool = False  # the requester was acknowledged or answered (for a due clock)
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The names of the instants that are still to come."""
+        return tuple(start.name for start in self.coming)
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
         return next((ticket for ticket in self.tickets if ticket.id == ticket_id), None)

@@ -143,6 +143,7 @@ class Decision:
     promise_broken: bool = False  # the instant that was promised has passed without a person's answer
     hold: Hold | None = None
     refund: tuple[Address, ...] = ()
+    waiting_for: str = ""  # requester, vendor, or how long (`3d`), when the ticket begins to wait
     flags: tuple[str, ...] = ()
     digest: bool = False  # the team hears of it in its next digest
     events: tuple[Event, ...] = ()

@@ -40,6 +40,8 @@ class Facts:
     holiday: str = ""
     urgent: str = ""
     advice: str = ""
+    tier: str = ""  # title of the tier that has the ticket now
+    closes: str = ""  # when the ticket will be closed, in words
     links: tuple[tuple[str, str], ...] = ()  # (order, mailto: URL) for an agent; never made of anything from a mail
 
 

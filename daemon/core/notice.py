@@ -9,6 +9,7 @@ team's own credit, which any human agent action fills again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from daemon.core.address import Address
@@ -23,7 +24,17 @@ class NoticeKind(StrEnum):
     TEAM = "team"  # a ticket or a reply, for the team that works on it
     REPLY = "reply"  # a person's answer to the requester
     RECEIPT = "rcpt"  # to an agent: what was done, or why nothing was
+    STATUS = "stat"  # to the requester: taken, moved, waiting for you, solved, closed; `news` says which
+    REMINDER = "rem"  # to the team: a target comes near, is missed, or a wait is over; `news` says which
     DIGEST = "digest"  # once a day: what was kept, quarantined or flagged, for the team that triages
+
+
+TO_REQUESTER = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND, NoticeKind.STATUS})  # automatic
+
+NEWS = (
+    *("taken", "moved", "resumed", "waiting", "asked", "open", "solved", "closed"),  # STATUS
+    *("near", "breached", "escalated", "wait-over", "vendor"),  # REMINDER
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,4 +63,8 @@ class Notice:
     text: str = ""  # the words of a person (REPLY) or of the requester (TEAM); never rendered as a template
     attach_inbound: int | None = None  # inbound id whose raw mail goes along (TEAM)
     orders: tuple[str, ...] = ()  # agent commands offered as one-click links (TEAM), e.g. "#take"
+    news: tuple[str, ...] = ()  # what happened, in words of ours (STATUS, REMINDER)
+    tier: str = ""  # title of the tier that has the ticket now (STATUS)
+    closes_at: datetime | None = None  # when the ticket will be closed (STATUS)
+    zone: str = "UTC"  # in which `closes_at` is said
     detail: tuple[tuple[str, str], ...] = ()  # labelled facts for a TEAM notice, in order

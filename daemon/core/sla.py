@@ -9,8 +9,9 @@ first-response clock; a first response is by a person.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from daemon.core.calendar import (
     BusinessCalendar,
@@ -78,6 +79,23 @@ def at_risk_at(calendar: BusinessCalendar, promise: Promise, start: datetime, sh
     left = working_between(calendar, start, promise.due_at)
     passed = min(add_working(calendar, start, left * min(max(share, 0.0), 1.0)), promise.due_at)
     return min(next_open(calendar, passed), promise.due_at) if passed < promise.due_at else passed
+
+
+def after_days(calendar: BusinessCalendar, at: datetime, days: int) -> datetime:
+    """The first working instant not before the time of day of `at` on the `days`-th working date after it, in UTC.
+
+    A date is a working date when its calendar opens on it at all. ValueError when it does not within 400 days.
+    """
+    reached = at.astimezone(UTC)
+    zone = ZoneInfo(calendar.zone)
+    while days > 0:
+        day = local_date(calendar, reached) + timedelta(days=1)
+        midnight = datetime.combine(day, time(0), zone).astimezone(UTC)
+        opens = next_open(calendar, midnight)
+        day = local_date(calendar, opens)
+        days -= 1
+        reached = max(opens, datetime.combine(day, at.astimezone(zone).timetz()).astimezone(UTC))
+    return next_open(calendar, reached)
 
 
 def _due(calendar: BusinessCalendar, target: timedelta, at: datetime) -> datetime:

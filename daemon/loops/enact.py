@@ -17,7 +17,7 @@ from daemon.core.address import Address
 from daemon.core.compose import Stamp, compose
 from daemon.core.decision import Decision
 from daemon.core.letter import Letter, bare_subject
-from daemon.core.notice import Notice, NoticeKind
+from daemon.core.notice import TO_REQUESTER, Notice
 from daemon.core.policy import Desk, Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket
@@ -32,7 +32,6 @@ log = structlog.get_logger(__name__)
 ATTACH_LIMIT_BYTES = (
     2_000_000  # composing 10 MB takes 0.24 s inside T2; a bigger original stays with us (explain --raw)
 )
-_TO_REQUESTER = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND})
 
 
 class CreditRaced(Unavailable):
@@ -98,11 +97,11 @@ def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> in
     )
     queued = outbox.queue(tx, posting, policy, now=desked.now)
     if queued.outbox_id is None:
-        if notice.kind in _TO_REQUESTER:
+        if notice.kind in TO_REQUESTER:
             raise CreditRaced(f"credit ({queued.spent}) was spent meanwhile")
         log.warning("notice.withheld", ticket=ticket.reference, kind=notice.kind, bound=queued.spent)
         return None
-    if notice.promise is not None and notice.kind in _TO_REQUESTER:
+    if notice.promise is not None and notice.kind in TO_REQUESTER:
         said = say_instant(notice.promise.due_at, notice.promise.zone, letter.language)
         promises.say(tx, ticket.id, due_at=notice.promise.due_at, said=said, notice_id=queued.outbox_id)
     return queued.outbox_id

@@ -16,7 +16,7 @@ from daemon.core.decision import Decision, EntryKind, Field
 from daemon.core.policy import TRIAGE, Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket
-from daemon.store import clocks, holds, journal, labels, orders, promises, threads, tickets
+from daemon.store import clocks, course, holds, journal, labels, orders, promises, threads, tickets
 from daemon.store import credits as purse_keeper
 from daemon.store.engine import exclusive
 
@@ -55,6 +55,7 @@ def apply(
             tickets.set_status(tx, ticket.id, decision.status, now=now)
         for change in decision.changes:
             tickets.change(tx, ticket.id, change, now=now)
+        course.advance(tx, decision, ticket, policy, now=now)
         _learn(tx, decision, ticket, now)
     if decision.hold is not None:
         holds.place(tx, decision.hold)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, text, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
 from daemon.core.decision import ClockStart
 from daemon.core.ticket import TicketId
@@ -33,29 +33,35 @@ class DueClock:
 
 
 def start(tx: Connection, ticket_id: int, clocks: Sequence[ClockStart], *, now: datetime) -> None:
-    """Watch these instants from now on."""
-    insert_absent(
-        tx,
-        CLOCK,
-        [
-            {
-                "ticket_id": ticket_id,
-                "name": clock.name,
-                "due_at": clock.due_at,
-                "state": "pending",
-                "lease_owner": "",
-                "lease_until": now,
-                "fence": 0,
-            }
-            for clock in clocks
-        ],
-    )
+    """Watch these instants from now on. One that was cancelled is watched again, one that has fired never is."""
+    rows = [
+        {
+            "ticket_id": ticket_id,
+            "name": clock.name,
+            "due_at": clock.due_at,
+            "state": "pending",
+            "lease_owner": "",
+            "lease_until": now,
+            "fence": 0,
+        }
+        for clock in dict.fromkeys(clocks)
+    ]
+    if not rows:
+        return
+    tx.execute(_REVIVE, [{"b_ticket_id": ticket_id, "b_name": row["name"], "b_due_at": row["due_at"]} for row in rows])
+    insert_absent(tx, CLOCK, rows)
 
 
 def stop(tx: Connection, ticket_id: int, names: Sequence[str], *, now: datetime) -> None:
     """Cancel what is still pending of these clocks. Call before `start` when a clock is set anew."""
     if names:
         tx.execute(_STOP, {"b_ticket_id": ticket_id, "b_names": list(names), "b_now": now})
+
+
+def coming(tx: Connection, ticket_id: int) -> tuple[ClockStart, ...]:
+    """The instants of this ticket that are still to come, the earliest first."""
+    rows = tx.execute(_COMING, {"ticket_id": ticket_id})
+    return tuple(ClockStart(name=row.name, due_at=row.due_at) for row in rows)
 
 
 def claim(tx: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int = 50) -> tuple[DueClock, ...]:
@@ -92,6 +98,21 @@ _STOP = (
         _PENDING,
     )
     .values(state="cancelled", ended_at=bindparam("b_now"))
+)
+_REVIVE = (
+    update(CLOCK)
+    .where(
+        CLOCK.c.ticket_id == bindparam("b_ticket_id"),
+        CLOCK.c.name == bindparam("b_name"),
+        CLOCK.c.due_at == bindparam("b_due_at"),
+        CLOCK.c.state == "cancelled",
+    )
+    .values(state="pending", ended_at=None)
+)
+_COMING = (
+    select(CLOCK.c.name, CLOCK.c.due_at)
+    .where(CLOCK.c.ticket_id == bindparam("ticket_id"), _PENDING)
+    .order_by(CLOCK.c.due_at, CLOCK.c.id)
 )
 _CLAIM_SQL = """
 UPDATE clock SET lease_owner = :owner, lease_until = :until, fence = fence + 1

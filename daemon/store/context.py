@@ -22,8 +22,8 @@ from daemon.core.policy import Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket, TicketId
 from daemon.core.token import OwnId
+from daemon.store import clocks, course, holds, orders, outbox, threads, tickets
 from daemon.store import credits as purse_keeper
-from daemon.store import holds, orders, threads, tickets
 from daemon.store.engine import exclusive
 from daemon.store.schema import INBOUND, OUTBOX
 
@@ -89,6 +89,9 @@ def for_clock(tx: Connection, *, ticket_id: int, policy: Policy, now: datetime) 
         tickets=(ticket,),
         on_hold_until=holds.until(tx, requester),
         last_language=ticket.language,
+        history=course.history(tx, ticket_id),
+        coming=clocks.coming(tx, ticket_id),
+        spoken_to=outbox.spoken(tx, ticket_id),
     )
 
 

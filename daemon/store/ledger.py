@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select, text
 
-from daemon.core.notice import NoticeKind
+from daemon.core.notice import TO_REQUESTER, NoticeKind
 from daemon.store.credits import TAKEN, deltas
 from daemon.store.schema import CREDIT_LINES, JOURNAL
 
@@ -47,7 +47,7 @@ def check(tx: Connection) -> Iterator[str]:
 def _sent(tx: Connection) -> Counter[str]:
     sent: Counter[str] = Counter()
     for row in tx.execute(text("SELECT kind, count(*) AS amount FROM outbox GROUP BY kind")):
-        if row.kind in {NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND}:
+        if row.kind in TO_REQUESTER:
             sent["requester"] += row.amount
         elif row.kind != NoticeKind.REPLY:
             sent["team"] += row.amount

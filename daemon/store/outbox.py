@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.sql.dml import Update
 
 from daemon.core.address import Address
-from daemon.core.notice import NoticeKind
+from daemon.core.notice import TO_REQUESTER, NoticeKind
 from daemon.core.policy import Policy
 from daemon.store import credits as purse_keeper
 from daemon.store import journal, threads
@@ -75,6 +75,11 @@ def next_sequence(tx: Connection, ticket_id: int, kind: str) -> int:
     """The number of the next notice of this kind on the ticket, from 1."""
     exclusive(tx)
     return int(tx.execute(_LAST, {"ticket_id": ticket_id, "kind": str(kind)}).scalar() or 0) + 1
+
+
+def spoken(tx: Connection, ticket_id: int) -> bool:
+    """True when the requester of the ticket was acknowledged, or answered by a person."""
+    return tx.execute(_SPOKEN, {"ticket_id": ticket_id}).first() is not None
 
 
 def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) -> Queued:
@@ -195,7 +200,7 @@ def _purses(posting: Posting, policy: Policy) -> tuple[purse_keeper.Purse, ...]:
     """Whose credits it takes: a person's reply nobody's, a mail to the requester theirs, all else the team's."""
     if posting.kind == NoticeKind.REPLY:
         return ()
-    if posting.kind in {NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND}:
+    if posting.kind in TO_REQUESTER:
         return purse_keeper.purses(posting.to, policy)
     return (purse_keeper.team_purse(posting.to, policy),)
 
@@ -215,6 +220,14 @@ def _guarded(tx: Connection, statement: Update, mail: Outgoing, values: dict[str
 _INSERT = insert(OUTBOX)
 _LAST = select(func.max(OUTBOX.c.sequence)).where(
     OUTBOX.c.ticket_id == bindparam("ticket_id"), OUTBOX.c.kind == bindparam("kind")
+)
+_SPOKEN = (
+    select(OUTBOX.c.id)
+    .where(
+        OUTBOX.c.ticket_id == bindparam("ticket_id"),
+        OUTBOX.c.kind.in_([NoticeKind.ACKNOWLEDGMENT.value, NoticeKind.REPLY.value]),
+    )
+    .limit(1)
 )
 _SAME = select(OUTBOX.c.id).where(
     OUTBOX.c.ticket_id == bindparam("ticket_id"),

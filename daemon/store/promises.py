@@ -51,6 +51,11 @@ def answer(tx: Connection, ticket_id: int, *, now: datetime) -> None:
     tx.execute(_ANSWER, {"b_ticket_id": ticket_id, "b_now": now})
 
 
+def suspend(tx: Connection, ticket_id: int, *, state: str) -> None:
+    """The open promise counts no more: `revised` (it stands still while we wait) or `void` (nobody waits for it)."""
+    tx.execute(_SUSPEND, {"b_ticket_id": ticket_id, "b_state": state})
+
+
 def break_open(tx: Connection, ticket_id: int, *, now: datetime) -> None:
     """The instant has passed without an answer."""
     tx.execute(_BREAK, {"b_ticket_id": ticket_id, "b_now": now})
@@ -60,6 +65,7 @@ _TICKET = PROMISE.c.ticket_id == bindparam("b_ticket_id")
 _OPEN = PROMISE.c.state == "open"
 _LAST = select(func.max(PROMISE.c.sequence)).where(PROMISE.c.ticket_id == bindparam("ticket_id"))
 _REVISE = update(PROMISE).where(_TICKET, _OPEN).values(state="revised")
+_SUSPEND = update(PROMISE).where(_TICKET, _OPEN).values(state=bindparam("b_state"))
 _SAY = (
     update(PROMISE)
     .where(_TICKET, PROMISE.c.due_at == bindparam("b_due_at"), PROMISE.c.said == "")
