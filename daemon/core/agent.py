@@ -192,8 +192,20 @@ def _changes(orders: Orders, ticket: Ticket, agent: str, context: Context, polic
             yield Change(field=Field.MERGED_INTO, before="", after=str(into.id))
         elif verb in _FIELDS:
             yield Change(field=_FIELDS[verb], before=_standing(ticket, _FIELDS[verb]), after=argument)
+            if verb is Verb.TIER and _moves(orders, ticket) and not orders.has(Verb.ASSIGN):
+                # The people of the tier take it from here; a category with a team of its own keeps it.
+                category = policy.category(orders.argument(Verb.CATEGORY) or ticket.category)
+                team = (category.team if category else "") or policy.tier(int(argument)).team
+                yield Change(field=Field.TEAM, before=ticket.team, after=team)
+                if not orders.has(Verb.TAKE):
+                    yield Change(field=Field.ASSIGNEE, before=ticket.assignee, after="")
         if verb in _ENDS:
             yield Change(field=Field.STATUS, before=ticket.status.value, after=_ENDS[verb].value)
+
+
+def _moves(orders: Orders, ticket: Ticket) -> bool:
+    """True when the ticket goes to another tier."""
+    return orders.has(Verb.TIER) and orders.argument(Verb.TIER) != str(ticket.tier)
 
 
 def _standing(ticket: Ticket, field: Field) -> str:
@@ -216,7 +228,8 @@ def _carry_out(
     changes = [change for change in _changes(orders, ticket, agent, context, policy) if change.before != change.after]
     if says and ticket.status is Status.NEW and not any(change.field is Field.STATUS for change in changes):
         changes.append(Change(field=Field.STATUS, before=Status.NEW.value, after=Status.OPEN.value))
-    if says and not ticket.assignee and not any(change.field is Field.ASSIGNEE for change in changes):
+    moves = _moves(orders, ticket)  # then nobody of the old tier keeps it
+    if says and not ticket.assignee and not moves and not any(change.field is Field.ASSIGNEE for change in changes):
         changes.append(Change(field=Field.ASSIGNEE, before="", after=agent))
     notices: list[Notice] = []
     if says:
@@ -279,8 +292,10 @@ def _handed_over(changes: list[Change], orders: Orders, ticket: Ticket, policy: 
     """Whoever gets the ticket by these commands is told, with the note that goes with it."""
     team_name = next((change.after for change in changes if change.field is Field.TEAM), "")
     person = next((change.after for change in changes if change.field is Field.ASSIGNEE), "")
-    if not orders.has(Verb.ASSIGN) or not (team_name or person):
+    moved = _moves(orders, ticket) and bool(team_name)
+    if not (moved or orders.has(Verb.ASSIGN)) or not (team_name or person):
         return
+    tier = orders.argument(Verb.TIER) or str(ticket.tier)
     team = policy.team(team_name or ticket.team)
     everybody = team.members or team.addresses
     for address in everybody:
@@ -297,7 +312,7 @@ def _handed_over(changes: list[Change], orders: Orders, ticket: Ticket, policy: 
             detail=(
                 ("from", str(ticket.requester or "")),
                 ("category", ticket.category),
-                ("tier", str(ticket.tier)),
+                ("tier", tier if not moved else f"{ticket.tier} → {tier}"),
                 ("priority", str(ticket.priority)),
             ),
         )
