@@ -89,7 +89,8 @@ def full(
     material: Material, experiment: Experiment, before: training.Before | None, progress: Progress
 ) -> training.Outcome:
     """The whole run over `material`. Raises Unusable before any work when it cannot be learned from."""
-    training.check(material.rows, material.catalogue)
+    if material.rows:  # without them the catalogue's own words teach alone
+        training.check(material.rows, material.catalogue)
     return training.run(
         (*material.rows, *material.taught_words),
         material.catalogue,
