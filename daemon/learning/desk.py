@@ -76,9 +76,9 @@ def gather(
     golden = _golden(experiment, catalogue)
     teaching = from_keywords(words(catalogue) if CATALOGUE in named else keywords(catalogue))
     recipe = experiment.recipe
-    if sources.STORE in named and rows:
-        if not stored and len(named) == 1:
-            raise Unusable("the store holds no label yet (firstline labels review, or firstline labels import)")
+    if tuple(named) == (sources.STORE,) and not rows:
+        raise Unusable("the store holds no label yet (firstline labels review, or firstline labels import)")
+    if stored:
         recipe = sources.private(recipe, rows, catalogue, teaching)
     return Material(
         rows=tuple(rows), taught_words=teaching, golden=golden, recipe=recipe, catalogue=catalogue, notes=tuple(notes)
@@ -147,14 +147,14 @@ def quick(tx: Connection, folder: Path, policy: Policy, experiment: Experiment, 
         made_at=now.isoformat(),
         how="quick",
         sources=named,
-        rows=len(trained.rows),
+        rows=training.labelled(trained.rows),
         held=0,
         figures=None,
         baselines={},
         against={active: refusals},
     )
     target = shelf.keep(folder, kept, shelf.load_twin(path), noted, None)
-    return Kept(model=kept.model_id, path=target, rows=len(trained.rows), refusals=refusals)
+    return Kept(model=kept.model_id, path=target, rows=training.labelled(trained.rows), refusals=refusals)
 
 
 def _golden(experiment: Experiment, catalogue: Catalogue) -> tuple[Row, ...]:

@@ -92,7 +92,7 @@ def run(
         held,
         golden,
         Terms(
-            labels=_labels(final.rows),
+            labels=labelled(final.rows),
             fewest_labels=recipe.fewest_rows,
             risk=recipe.risk,
             protected=experiment.gate.protected,
@@ -108,8 +108,8 @@ def run(
         model=replace(final.model, card=card),
         twin=measured.model,
         report=replace(report, model_id=final.model.model_id),
-        taught=_labels(measured.rows),
-        rows=_labels(final.rows),
+        taught=labelled(measured.rows),
+        rows=labelled(final.rows),
         held=len(held),
         figures=figures,
         baselines=baselines,
@@ -136,7 +136,7 @@ def quick(rows: Sequence[Row], catalogue: Catalogue, recipe: Recipe, *, like: di
         raise Unusable(f"training is not possible: {error}") from None
 
 
-def _labels(rows: Sequence[Row]) -> int:
+def labelled(rows: Sequence[Row]) -> int:
     """How many mails people labelled: words of the catalogue and shortened copies are none."""
     return sum(1 for row in rows if row.source not in {KEYWORD, TERSE})
 
