@@ -125,6 +125,7 @@ def make_polling(settings: Settings, committer: Committer, intake: Intake) -> Po
             move_to=account.move_to,
             read_only=account.read_only,
             idle=account.idle,
+            idle_s=account.idle_s,
             poll_s=account.poll_s,
             since=account.since,
             limit_bytes=_FETCH_FACTOR * settings.intake.message_bytes,
