@@ -25,11 +25,12 @@ REMINDER = "_reminder"
 WAIT_FOLLOW_UP, WAIT_CLOSE, WAIT_OVER, VENDOR = "wait_follow_up", "wait_close", "wait_over", "vendor"
 CLOSE, LONG_OPEN = "close", "long_open"
 BREACH_TOLD = "breach_told"  # a target missed at closing time, told at the opening
+ESCALATE = "escalate"  # the same for the tier above
 TELL_TAKEN, TELL_MOVED, TELL_WAITING = "tell_taken", "tell_moved", "tell_waiting"
 TELL_RESUMED, TELL_SOLVED = "tell_resumed", "tell_solved"
 TELL = (TELL_TAKEN, TELL_MOVED, TELL_WAITING, TELL_RESUMED, TELL_SOLVED)
 WAITS = (WAIT_FOLLOW_UP, WAIT_CLOSE, WAIT_OVER, VENDOR, TELL_WAITING)
-ALL = (RISK, *CLOCKS, *(name + REMINDER for name in CLOCKS), *WAITS, CLOSE, LONG_OPEN, BREACH_TOLD, *TELL)
+ALL = (RISK, *CLOCKS, *(name + REMINDER for name in CLOCKS), *WAITS, CLOSE, LONG_OPEN, BREACH_TOLD, ESCALATE, *TELL)
 LIVE = frozenset({Status.NEW, Status.OPEN})
 
 
@@ -132,7 +133,18 @@ def _appended(decision: Decision, scene: _Scene) -> Iterator[_Step]:
     was, now_is = scene.before.status, scene.status
     after = {change.field: change.after for change in decision.changes}
     if scene.said:
-        yield _Stop((TELL_TAKEN, TELL_MOVED, TELL_RESUMED, FIRST_RESPONSE + REMINDER, OLA, OLA + REMINDER, BREACH_TOLD))
+        yield _Stop(
+            (
+                TELL_TAKEN,
+                TELL_MOVED,
+                TELL_RESUMED,
+                FIRST_RESPONSE + REMINDER,
+                OLA,
+                OLA + REMINDER,
+                BREACH_TOLD,
+                ESCALATE,
+            )
+        )
         yield from _end((FIRST_RESPONSE, OLA), scene, "answered")
     if now_is is Status.WAITING and (was is not Status.WAITING or decision.waiting_for):
         yield from _waits(decision, scene)

@@ -15,12 +15,12 @@ from datetime import datetime
 from daemon.core import course as names
 from daemon.core.acknowledge import CLOCK_RISK, clocks_for
 from daemon.core.calendar import is_open, next_open
-from daemon.core.clock import FIRST_RESPONSE, NEXT_UPDATE, OLA, RESOLUTION, runs
+from daemon.core.clock import CLOCKS, FIRST_RESPONSE, NEXT_UPDATE, OLA, RESOLUTION, due_at, runs
 from daemon.core.context import Context
 from daemon.core.decision import ClockStart, Decision, EntryKind, Event, Outcome
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy
-from daemon.core.reminder import reminders, team_calendar
+from daemon.core.reminder import escalations, reminders, team_calendar, upper_calendar
 from daemon.core.sla import Promise, after_days, promise
 from daemon.core.status import status_notice, withheld
 from daemon.core.ticket import Status, Ticket
@@ -105,8 +105,15 @@ def _near(due: _Due) -> Decision:
     at = _owed(clock, due)
     if at is not None and at <= due.now:
         return _quiet(due, "missed already")
+    if any(start.due_at <= due.now and start.name in _TEAM_MAIL for start in due.context.coming):
+        return _quiet(due, "another mail says more")
     sent = reminders(due.ticket, due.policy, clock=clock, due_at=at, news="near")
     return _quiet(due, "target comes near", notices=sent, name="clock.reminded")
+
+
+_TEAM_MAIL = frozenset(
+    {*CLOCKS, *(name + names.REMINDER for name in CLOCKS), names.BREACH_TOLD, names.WAIT_OVER, names.VENDOR}
+)
 
 
 def _owed(clock: str, due: _Due) -> datetime | None:
@@ -127,31 +134,54 @@ def _first_response(due: _Due) -> Decision:
 
 
 def _breach(due: _Due, reason: str) -> Decision:
+    """Told now to those who work now, at their opening to the others; a late one is in the journal only."""
+    if due.late:
+        return _quiet(due, reason, name="clock.breached")
+    ticket, policy, now = due.ticket, due.policy, due.now
     sent: tuple[Notice, ...] = ()
-    calendar = team_calendar(due.ticket, due.policy)
-    if not due.late and is_open(calendar, due.now):
-        sent = reminders(
-            due.ticket, due.policy, clock=due.clock, due_at=due.due_at, news="breached", escalate=due.clock != OLA
-        )
-    elif not due.late:
-        # The target ends with the working day: the ledger says so now, people hear of it when they come in.
-        told = ClockStart(name=names.BREACH_TOLD, due_at=next_open(calendar, due.now))
-        return _quiet(due, reason, name="clock.breached", clocks=(told,))
-    return _quiet(due, reason, name="clock.breached", notices=sent)
+    later: list[ClockStart] = []
+    if is_open(near := team_calendar(ticket, policy), now):
+        sent = reminders(ticket, policy, clock=due.clock, due_at=due.due_at, news="breached")
+    else:
+        later.append(ClockStart(name=names.BREACH_TOLD, due_at=next_open(near, now)))
+    if _first_time(due):
+        if is_open(upper := upper_calendar(ticket, policy), now):
+            sent += escalations(ticket, policy, clock=due.clock, due_at=due.due_at)
+        else:
+            later.append(ClockStart(name=names.ESCALATE, due_at=next_open(upper, now)))
+    return _quiet(due, reason, name="clock.breached", notices=sent, clocks=tuple(later))
+
+
+def _first_time(due: _Due) -> bool:
+    """True for the target itself: what is reminded of day after day goes up the tiers once, an OLA never."""
+    if due.clock == FIRST_RESPONSE:
+        return True
+    found = runs(due.context.history, due.clock)
+    calendars = dict(due.policy.calendars)
+    if due.clock == OLA or not found or found[-1].calendar not in calendars:
+        return False
+    return due_at(found[-1].events, calendars[found[-1].calendar], found[-1].target) == due.due_at
 
 
 def _told(due: _Due) -> Decision:
-    """A breach at closing time, told at the opening, unless somebody was quicker."""
+    """A breach outside the hours of whoever is to hear of it, told at the opening, unless somebody was quicker."""
     if due.late or not due.live:
         return _quiet(due, "late" if due.late else "answered")
-    if (wait := _out_of_hours(due)) is not None:
-        return wait
-    sent = reminders(due.ticket, due.policy, clock="", due_at=None, news="breached", escalate=True)
+    above = due.clock == names.ESCALATE
+    calendar = upper_calendar(due.ticket, due.policy) if above else team_calendar(due.ticket, due.policy)
+    if not is_open(calendar, due.now):
+        return _quiet(due, "outside working hours", clocks=_again(due, next_open(calendar, due.now)))
+    sent = (
+        escalations(due.ticket, due.policy, clock="", due_at=None)
+        if above
+        else reminders(due.ticket, due.policy, clock="", due_at=None, news="breached")
+    )
     return _quiet(due, "target missed", notices=sent, name="clock.told")
 
 
 def _missed(due: _Due) -> Decision:
-    if not due.live:
+    ended = due.ticket.status in {Status.SOLVED, Status.CLOSED}
+    if ended or (due.ticket.status is Status.WAITING and due.clock != RESOLUTION):
         return _quiet(due, "not worked on")
     found = _breach(due, "target missed")
     if due.clock != NEXT_UPDATE:
@@ -342,6 +372,7 @@ _BY_NAME: dict[str, Callable[[_Due], Decision]] = {
     RESOLUTION: _missed,
     OLA: _missed,
     names.BREACH_TOLD: _told,
+    names.ESCALATE: _told,
     **{clock + names.REMINDER: _near for clock in (FIRST_RESPONSE, NEXT_UPDATE, RESOLUTION, OLA)},
     names.WAIT_FOLLOW_UP: _ask,
     names.WAIT_CLOSE: _give_up,

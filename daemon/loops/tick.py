@@ -31,7 +31,11 @@ POLL_S = 5.0
 
 
 def fire(tx: Connection, clock: DueClock, desked: Desked) -> str:
-    """One due clock in the caller's transaction; the reason code of what happened."""
+    """One due clock in the caller's transaction; the reason code of what happened.
+
+    Finished first: its own decision may end every clock of the ticket, and must not find this one among them.
+    """
+    clocks.finish(tx, clock_id=clock.clock_id, fence=clock.fence, now=desked.now)
     found = contexts.for_clock(tx, ticket_id=clock.ticket_id, policy=desked.policy, now=desked.now)
     reason = "ticket is gone"
     if found is not None:
@@ -46,7 +50,6 @@ def fire(tx: Connection, clock: DueClock, desked: Desked) -> str:
         )
         enact(tx, decision, desked)
         reason = decision.reason
-    clocks.finish(tx, clock_id=clock.clock_id, fence=clock.fence, now=desked.now)
     return reason
 
 
