@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from daemon.build import make_polling
 from daemon.settings import load
@@ -35,7 +36,7 @@ def test_every_key_of_a_mailbox_reaches_its_account(tmp_path: Path):
     file = tmp_path / "firstline.toml"
     file.write_text(_CONFIG.format(folder=tmp_path))
 
-    (account,) = make_polling(load(file, environ={}), None, None)._settings
+    (account,) = make_polling(load(file, environ={}), None, SimpleNamespace(receive=None))._settings
 
     assert (account.user, account.folder, account.after, account.move_to) == ("u", "Desk", "move", "Done")
     assert (account.idle_s, account.poll_s, account.server.timeout_s) == (17, 3, 5)
