@@ -131,7 +131,8 @@ def _quick(settings: Settings, experiment: Experiment, *, activate: bool, as_jso
         if desk.nothing_new(tx, folder):
             click.echo(json.dumps({"model": None, "activated": False}) if as_json else "nothing new was said")
             return 0
-        kept = desk.quick(tx, folder, made, experiment, now)
+        named, material = desk.replayed(tx, folder, made, experiment)
+    kept = desk.quick(named, material, folder, experiment, now)
     activated = serving.activate(folder, kept.model, made, now=datetime.now(UTC)) if activate else None
     serves = isinstance(activated, serving.Activated)
     shelf.prune(folder)

@@ -124,18 +124,24 @@ def nothing_new(tx: Connection, folder: Path) -> bool:
     return newest is None or (made is not None and newest <= made)
 
 
-def quick(tx: Connection, folder: Path, policy: Policy, experiment: Experiment, now: datetime) -> Kept:
+def replayed(tx: Connection, folder: Path, policy: Policy, experiment: Experiment) -> tuple[tuple[str, ...], Material]:
+    """What a quick refit learns from: the sources of the serving model, and the store. Raises Unusable."""
+    active = models.active(folder)
+    if active == models.STARTER:
+        raise Unusable("a quick refit builds on a model of this desk: run 'firstline train' first")
+    known = shelf.evidence_of(folder / active)
+    named = tuple(dict.fromkeys((*(known.sources if known else ()), sources.STORE)))
+    return named, gather(named, experiment, policy, tx)
+
+
+def quick(named: tuple[str, ...], material: Material, folder: Path, experiment: Experiment, now: datetime) -> Kept:
     """A quick refit of the serving model on its own rows and the newest labels together; kept, not activated.
 
     It inherits the twin, so that the next full run is compared on equal terms. Raises Unusable.
     """
     active = models.active(folder)
-    if active == models.STARTER:
-        raise Unusable("a quick refit builds on a model of this desk: run 'firstline train' first")
-    path = folder / active
-    base, known = shelf.load(path), shelf.evidence_of(path)
-    named = tuple(dict.fromkeys((*(known.sources if known else ()), sources.STORE)))
-    material = gather(named, experiment, policy, tx)
+    path = models.path_of(folder, active)
+    base = shelf.load(path)
     trained = training.quick(
         (*material.rows, *material.taught_words), material.catalogue, material.recipe, like=base.card
     )
