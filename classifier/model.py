@@ -218,6 +218,7 @@ class LinearModel:
             belongs=belongs,
             model_id=self.model_id,
             tier_confidence=tier.confidence,
+            tier_sure=tier.sure,
             runner_up=_choice(category, ours[1]) if len(ours) > 1 else None,
             candidates=self._candidates(category, ours),
             urgency=_label(answers.get("urgency"), ""),
@@ -233,7 +234,7 @@ class LinearModel:
         strange = not vector.known or vector.familiar < scope.least_familiar or belongs < scope.least
         if foreign or strange or best == NOT_FOR_US or confidence < scope.confidence:
             return Band.HUMAN
-        sure = confidence >= answer.head.thresholds[answer.best] and (tier.sure or not scope.tier_decides)
+        sure = confidence >= answer.head.thresholds[answer.best] and (tier.sure or not tier.asked)
         return Band.AUTOMATIC if sure else Band.SUGGEST
 
     def _tier(self, answer: Answer | None, category: str) -> _Tier:
@@ -242,12 +243,12 @@ class LinearModel:
         allowed = [t for t in TIERS if entry is None or entry.allows(t)]
         known = [i for i, t in enumerate(answer.head.labels) if int(t) in allowed] if answer else []
         if answer is None or not known:
-            return _Tier(entry.default_tier if entry else allowed[0], 0.0, sure=True)
+            return _Tier(entry.default_tier if entry else allowed[0], 0.0, sure=False, asked=False)
         mass = answer.probabilities[known]
         place = int(mass.argmax())
         confidence = float(mass[place] / mass.sum())
         sure = confidence >= answer.head.thresholds[known[place]]
-        return _Tier(int(answer.head.labels[known[place]]), confidence, sure=sure)
+        return _Tier(int(answer.head.labels[known[place]]), confidence, sure=sure, asked=self.scope.tier_decides)
 
     def _candidates(self, category: Answer, ours: list[int]) -> tuple[Choice, ...]:
         # The smallest probability the conformal set takes; the best guess is always shown.
@@ -269,6 +270,7 @@ class _Tier(NamedTuple):
     number: int
     confidence: float
     sure: bool
+    asked: bool  # whether an unsure tier keeps the mail from routing by itself
 
 
 def _log_sum_exp(scores: Array) -> float:

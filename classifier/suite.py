@@ -71,7 +71,7 @@ def clinc(folder: Path) -> Iterator[Pair]:
 
 
 def topics(folder: Path) -> Iterator[Pair]:
-    """Real IT tickets in eight topics, five random splits."""
+    """Real IT tickets in eight topics, five stratified splits."""
     rows = read_csv(folder / "tickets.csv", text=("title", "body"), label="topic_group")
     yield from _splits(deduplicate(rows))
 
@@ -102,10 +102,12 @@ def noisy(folder: Path) -> Iterator[Pair]:
 
 
 def _splits(rows: Sequence[Row]) -> Iterator[Pair]:
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 -- seconds; measuring only
+
+    labels = [r.category for r in rows]
     for seed in range(SEEDS):
-        order = np.random.default_rng(seed).permutation(len(rows))
-        cut = round(len(rows) * 0.8)
-        yield tuple(rows[i] for i in order[:cut]), tuple(rows[i] for i in order[cut:])
+        older, newer = train_test_split(np.arange(len(rows)), test_size=0.2, stratify=labels, random_state=seed)
+        yield tuple(rows[i] for i in older), tuple(rows[i] for i in newer)
 
 
 SETS: dict[str, tuple[str, Callable[[Path], Iterator[Pair]]]] = {

@@ -60,6 +60,7 @@ class Prediction:
     band: Band
     model_id: str
     tier_confidence: float = 0.0
+    tier_sure: bool = False  # tier_confidence reached the threshold that was proven for this tier
     runner_up: Choice | None = None
     candidates: tuple[Choice, ...] = ()  # conformal set for the suggest band, best first
     urgency: str = ""  # a suggestion only: low, normal, high; "" when not predicted
