@@ -32,8 +32,8 @@ from daemon.store.outbox import Outgoing
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(minutes=30)  # longer than a batch can take: 10 min after the dot, four connections, 16 mails
-BATCH = 16
+LEASE = timedelta(minutes=30)  # longer than all places can take: 10 min after the dot, four connections, 16 mails
+PLACES = 16  # mails claimed and not yet ended: a slow answer holds one place and never the others
 POLL_S = 1.0
 UNCERTAIN_LIMIT = 3
 SUSPECT_UNCERTAIN = 1  # a mail that was in hand at more deaths than that goes alone: most of its batch never went out
@@ -78,43 +78,62 @@ class DeliverLoop:
         self._wake = wake
         self._owner = owner
         self._null_refused = not sending.null_reverse_path
+        self._under_way: set[asyncio.Task[None]] = set()
         self.sent = 0
 
     async def run(self) -> None:
-        """Until the stop; what is under way then gets its answer or is given back."""
-        while not self._wake.stopping:
-            try:
-                idle = not await self.once()
-            except Exception as error:  # a loop edge: rows stay claimed until their lease ends
-                if isinstance(error, Unavailable):
-                    log.warning("deliver.failed", why=str(error), next=f"again in {_FAILED_WAIT_S} s")
-                else:
-                    log.exception("deliver.failed", next=f"again in {_FAILED_WAIT_S} s")
-                await self._wake.wait(_FAILED_WAIT_S)
-                continue
-            if idle:
-                await self._wake.wait(POLL_S)
+        """Until the stop; what is under way then gets its answer, or is cut off when that takes too long."""
+        try:
+            await self._until_stopped()
+            if self._under_way:
+                await asyncio.wait(self._under_way)
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._submitter.close()
 
-    async def once(self) -> int:
-        """Submit one batch; how many mails it had."""
+    async def _until_stopped(self) -> None:
+        while not self._wake.stopping:
+            try:
+                more = await self.once()
+            except Exception as error:  # noqa: BLE001 - a loop edge, logged: rows stay claimed until their lease ends
+                _complain(error, None)
+                await self._wake.wait(_FAILED_WAIT_S)
+                continue
+            if not more:
+                await self._wake.wait(POLL_S)
+
+    async def once(self) -> bool:
+        """Begin on as many mails as there are places; True when more may be due. Waits for none of their answers."""
+        places = PLACES - len(self._under_way)
+        if not places:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            return True
         now = datetime.now(UTC)
         batch = await self._committer.run(
-            lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH), claims_only=True
+            lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=places), claims_only=True
         )
-        if batch:
-            crash.point("outbox_claimed")
-            batch = await self._isolate(batch)
-            await asyncio.gather(*(self._one(mail) for mail in batch))
-        return len(batch)
-
-    async def _isolate(self, batch: tuple[Outgoing, ...]) -> tuple[Outgoing, ...]:
-        """One mail alone when daemons died with it in hand, so that the rest is not counted as sent perhaps."""
+        if not batch:
+            return False
+        crash.point("outbox_claimed")
         suspect = next((mail for mail in batch if mail.uncertain > SUSPECT_UNCERTAIN), None)
-        if suspect is None or len(batch) == 1:
-            return batch
-        await self._give_back([mail for mail in batch if mail is not suspect])
-        return (suspect,)
+        if suspect is not None:
+            await self._alone(suspect, [mail for mail in batch if mail is not suspect])
+            return True
+        for mail in batch:
+            task = asyncio.create_task(self._one(mail), name="deliver-one")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return len(batch) == places
+
+    async def _alone(self, suspect: Outgoing, others: Sequence[Outgoing]) -> None:
+        """Daemons died with it in hand: nothing else is, when it is tried again, so that nothing else is counted."""
+        if others:
+            await self._give_back(others)
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self._one(suspect)
 
     async def _give_back(self, untried: Sequence[Outgoing]) -> None:
         now = datetime.now(UTC)
@@ -126,6 +145,12 @@ class DeliverLoop:
         await self._committer.run(release)
 
     async def _one(self, mail: Outgoing) -> None:
+        try:
+            await self._send(mail)
+        except Exception as error:  # noqa: BLE001 - a loop edge, one mail wide: it stays claimed until its lease ends
+            _complain(error, mail)
+
+    async def _send(self, mail: Outgoing) -> None:
         if mail.uncertain > UNCERTAIN_LIMIT:
             outcome: Submission = Unknown(reply="the relay's answer was lost too often: a person must look")
         else:
@@ -207,3 +232,12 @@ class DeliverLoop:
         if outcome.step is Step.RCPT and address is not None:
             until = now + self._sending.hold
             holds.place(tx, Hold(address=canonical(address), until=until, reason=outcome.reply[:200]))
+
+
+def _complain(error: Exception, mail: Outgoing | None) -> None:
+    outbox_id = None if mail is None else mail.outbox_id
+    later = f"again in {_FAILED_WAIT_S} s" if mail is None else "again when its lease ends"
+    if isinstance(error, Unavailable):
+        log.warning("deliver.failed", outbox=outbox_id, why=str(error), next=later)
+    else:
+        log.error("deliver.failed", outbox=outbox_id, exc_info=error, next=later)

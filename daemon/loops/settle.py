@@ -36,6 +36,7 @@ from daemon.store.inbound import Claimed, Settlement
 log = structlog.get_logger(__name__)
 
 BATCH = 16
+BATCH_BYTES = 64_000_000  # of raw mail, or one mail
 LEASE = timedelta(minutes=5)  # a batch of 16 may cost 16 × 20 s of wall time at the very worst
 POLL_S = 1.0
 SUSPECT_ATTEMPTS = 2  # after that many claims without an end, a mail is settled alone: its neighbours are innocent
@@ -116,7 +117,7 @@ class SettleLoop:
         """Until the stop. What is claimed when it comes is finished or given back."""
         while not self._wake.stopping:
             try:
-                idle = not await self.once()
+                more = await self.once()
             except Exception as error:  # noqa: BLE001 - a loop edge, logged below: nothing is lost, the leases end
                 self.failures += 1
                 self._waits = min(self._waits + 1, len(_RETRY_S) - 1)
@@ -124,18 +125,22 @@ class SettleLoop:
                 await self._wake.wait(_RETRY_S[self._waits])
                 continue
             self._waits = 0
-            if idle:
+            if not more:
                 await self._wake.wait(POLL_S)
 
-    async def once(self) -> int:
-        """Settle one batch; how many mails it had."""
+    async def once(self) -> bool:
+        """Settle one batch; True when more may be waiting: else a second look would only find nothing."""
         now = datetime.now(UTC)
         batch = await self._committer.run(
-            lambda tx: inbound.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH), claims_only=True
+            lambda tx: inbound.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH, limit_bytes=BATCH_BYTES),
+            claims_only=True,
         )
         if not batch:
-            return 0
+            return False
         crash.point("claimed")
+        more = len(batch) == BATCH or sum(len(claimed.raw) for claimed in batch) >= BATCH_BYTES
+        if more:
+            self._wake.hint()  # for the other loops, while this one reads
         batch = await self._isolate(batch)
         readable = [claimed for claimed in batch if claimed.attempts <= READ_ATTEMPTS]
         readings = await self._read(readable)
@@ -143,7 +148,7 @@ class SettleLoop:
         work = list(zip(readable, readings, strict=True))
         work += [(claimed, _given_up(claimed)) for claimed in batch if claimed.attempts > READ_ATTEMPTS]
         await asyncio.gather(*(self._settle(claimed, reading) for claimed, reading in work))
-        return len(batch)
+        return more
 
     async def _isolate(self, batch: tuple[Claimed, ...]) -> tuple[Claimed, ...]:
         """One mail alone when daemons died with it in hand: whoever was in the batch with the guilty one is spared."""

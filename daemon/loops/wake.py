@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
+from typing import Any
 
 
 class Wake:
-    """An event that a loop waits on with a poll interval as the net, and a stop that ends every wait."""
+    """Where loops wait with a poll interval as the net, and a stop that ends every wait.
+
+    One hint wakes one loop: two that look for the same mail cost a transaction that finds nothing. A hint
+    that comes while all are busy is kept for the first that waits again.
+    """
 
     def __init__(self, stop: asyncio.Event) -> None:
-        self._event = asyncio.Event()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._kept = False
         self._stop = stop
 
     def hint(self) -> None:
         """There may be work. Call from the event loop's thread."""
-        self._event.set()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._kept = True
 
     @property
     def stopping(self) -> bool:
@@ -23,15 +35,17 @@ class Wake:
 
     async def wait(self, timeout_s: float) -> None:
         """Return at a hint, at the stop, or after `timeout_s` seconds."""
-        if self._stop.is_set():
+        if self._stop.is_set() or self._kept:
+            self._kept = False
             return
-        hinted = asyncio.ensure_future(self._event.wait())
-        stopped = asyncio.ensure_future(self._stop.wait())
+        hinted: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(hinted)
+        stopped: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait({hinted, stopped}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for waiter in (hinted, stopped):
-                waiter.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await waiter
-            self._event.clear()
+            if hinted in self._waiting:
+                self._waiting.remove(hinted)
+            stopped.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await stopped
