@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import click
 
 from daemon.commands.configured import configured
 from daemon.commands.opened import looking
+from daemon.core.calendar import BusinessCalendar
+from daemon.core.clock import CLOCKS, due_at, runs, segments
 from daemon.core.disposition import ACK_REASONS, DISPOSITIONS
+from daemon.settings import calendars
 from daemon.store import inbound
 from daemon.store.dossier import Dossier, Mail, find
 
@@ -25,7 +28,8 @@ from daemon.store.dossier import Dossier, Mail, find
 @click.pass_obj
 def command(config: str | None, *, name: str, as_json: bool, raw: bool) -> int:
     """Tell why NAME (a reference like FL-1042, a Message-ID, or a mail's number) ended as it did."""
-    with looking(configured(config)) as tx:
+    settings = configured(config)
+    with looking(settings) as tx:
         dossier = find(tx, name)
         original = inbound.raw_of(tx, dossier.mails[0].inbound_id) if raw and dossier and dossier.mails else None
     if dossier is None:
@@ -37,7 +41,8 @@ def command(config: str | None, *, name: str, as_json: bool, raw: bool) -> int:
     if as_json:
         click.echo(json.dumps(asdict(dossier), default=_plain))
     else:
-        click.echo("\n".join(_lines(dossier)))
+        known = dict(calendars(settings)) if dossier.turns else {}
+        click.echo("\n".join((*_lines(dossier), *_clocks(dossier, known, datetime.now(UTC)))))
     return 0
 
 
@@ -58,7 +63,7 @@ def _lines(dossier: Dossier) -> Iterator[str]:
         yield f"promise  {due:%Y-%m-%d %H:%M %Z}  {promise.state}  ({target} of {promise.calendar} hours)"
         yield f"  said: {promise.said or 'nothing, nobody was told'}"
     for clock in dossier.clocks:
-        yield f"clock    {clock.name} at {clock.due_at:%Y-%m-%d %H:%M:%S} UTC  {clock.state}"
+        yield f"instant  {clock.name} at {clock.due_at:%Y-%m-%d %H:%M:%S} UTC  {clock.state}"
     for sent in dossier.sent:
         yield f"sent     {sent.kind} {sent.sequence} to {sent.recipient}  {sent.state} after {sent.attempts} tries"
         if sent.reply:
@@ -66,6 +71,25 @@ def _lines(dossier: Dossier) -> Iterator[str]:
     for line in dossier.journal:
         facts = "  ".join(f"{name}={value}" for name, value in line.facts)
         yield f"journal  {line.at:%Y-%m-%d %H:%M:%S} UTC  {line.name}  {facts}"
+
+
+def _clocks(dossier: Dossier, known: Mapping[str, BusinessCalendar], now: datetime) -> Iterator[str]:
+    """Each run of each clock with the target it was given, and every segment in its own hours, with its reason."""
+    for run in (run for name in CLOCKS for run in runs(dossier.turns, name)):
+        target, calendar = timedelta(seconds=int(run.target.total_seconds())), known.get(run.calendar)
+        yield f"clock    {run.clock}: {target} of {run.calendar} hours, as given by tier {run.tier}"
+        if calendar is None:
+            yield f'  the configuration has no calendar "{run.calendar}" any more'
+            continue
+        zone = ZoneInfo(calendar.zone)
+        for segment in segments(run.events, calendar, run.target, until=now):
+            start, end = (at.astimezone(zone).strftime("%Y-%m-%d %H:%M") for at in (segment.start, segment.end))
+            counted = timedelta(seconds=int(segment.working.total_seconds()))
+            yield f"  {segment.pace:<8} {start} – {end} {calendar.zone}  {counted} counted  {segment.why}".rstrip()
+        if (due := due_at(run.events, calendar, run.target)) is not None and run.open:
+            yield f"  due      {due.astimezone(zone):%Y-%m-%d %H:%M} {calendar.zone}"
+        elif run.open:
+            yield "  due      not while it is paused"
 
 
 def _mail(mail: Mail) -> Iterator[str]:

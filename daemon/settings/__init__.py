@@ -7,9 +7,9 @@ secret. Imports pydantic (75 ms): a command imports this when it runs, not for i
 
 from __future__ import annotations
 
-from daemon.settings.agreement import policy
+from daemon.settings.agreement import calendars, policy
 from daemon.settings.load import load
 from daemon.settings.machine import state_directory
 from daemon.settings.model import Settings
 
-__all__ = ["Settings", "load", "policy", "state_directory"]
+__all__ = ["Settings", "calendars", "load", "policy", "state_directory"]

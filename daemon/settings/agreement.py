@@ -35,8 +35,6 @@ YEARS_BACK, YEARS_AHEAD = 1, 4  # a daemon that nobody restarts for years still 
 
 def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | None = None) -> Policy:
     """The agreement with the desk's users. Makes the key file on the first call unless `keyring` is given."""
-    year = (today or date.today()).year  # noqa: DTZ011 — only the year, and a margin on both sides
-    years = range(year - YEARS_BACK, year + YEARS_AHEAD + 1)
     guards, notices, limits = settings.guards, settings.notices, settings.credits
     return Policy(
         desks=tuple(_desk(desk, guards.own_list_ids) for desk in settings.desks),
@@ -52,7 +50,7 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         ),
         tiers=tuple(_tier(tier, next_tier(tier, settings.tiers)) for tier in settings.tiers),
         categories=tuple(_category(category) for category in settings.categories),
-        calendars=tuple((name, _calendar(each, settings, years)) for name, each in settings.calendar.items()),
+        calendars=calendars(settings, today=today),
         keyring=keyring or own_keyring(settings),
         credits=CreditLimits(
             per_address=limits.per_address,
@@ -90,6 +88,13 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         ),
         currency=settings.currency,
     )
+
+
+def calendars(settings: Settings, *, today: date | None = None) -> tuple[tuple[str, BusinessCalendar], ...]:
+    """Every calendar by name, with the holidays of some years round this one."""
+    year = (today or date.today()).year  # noqa: DTZ011 — only the year, and a margin on both sides
+    years = range(year - YEARS_BACK, year + YEARS_AHEAD + 1)
+    return tuple((name, _calendar(each, settings, years)) for name, each in settings.calendar.items())
 
 
 def _desk(section: DeskSection, own_list_ids: tuple[str, ...]) -> Desk:

@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, text
 
+from daemon.core.clock import ClockEvent
 from daemon.core.ticket import Ticket
-from daemon.store import journal, tickets
+from daemon.store import course, journal, tickets
 from daemon.store.columns import key
 from daemon.store.schema import CLOCK, INBOUND, OUTBOX, PROMISE, TICKET
 
@@ -88,6 +89,7 @@ class Dossier:
     sent: tuple[Sent, ...] = ()
     promises: tuple[Promised, ...] = ()
     clocks: tuple[ClockSeen, ...] = ()
+    turns: tuple[ClockEvent, ...] = ()  # of the ticket's clocks, for their segments
     journal: tuple[journal.Written, ...] = ()
 
 
@@ -117,6 +119,7 @@ def _of_ticket(tx: Connection, ticket_id: int) -> Dossier:
         sent=tuple(Sent(**row._mapping) for row in tx.execute(_SENT, values)),  # noqa: SLF001 - SQLAlchemy's public API
         promises=tuple(Promised(**row._mapping) for row in tx.execute(_PROMISES, values)),  # noqa: SLF001
         clocks=tuple(ClockSeen(**row._mapping) for row in tx.execute(_CLOCKS, values)),  # noqa: SLF001
+        turns=course.history(tx, ticket_id),
         journal=journal.of_ticket(tx, ticket_id),
     )
 
