@@ -2,14 +2,14 @@
 
 Three kinds: an attribution ("On …, X wrote:"), a divider ("-----Original Message-----") and a
 header block ("From: / Sent: / To: / Subject:" in the sender's language). Also the marks of a
-forward, and the signatures phones add. Every pattern is applied to one bounded line or at most
+forward. Every pattern is applied to one bounded line or at most
 four joined ones, so all is linear in the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 JOINED = 4  # lines an attribution may be wrapped into
 LINE = 500  # characters; longer lines are nobody's attribution
@@ -17,13 +17,14 @@ LINE = 500  # characters; longer lines are nobody's attribution
 _VERBS = (
     r"wrote|writes|said|a écrit|a ecrit|schrieb|geschrieben|escribi[óo]|escreveu|escribiu|ha scritto|scrive"
     r"|schreef|geschreven"
-    r"|skrev|kirjoitti|napisał(?:\(a\)|a)?|pisze|napsal(?:\(a\)|a)?|napísal(?:\(a\)|a)?|írta|a scris|έγραψε|пишет"
+    r"|skrev|kirjoitti|napisał(?:\(a\)|/a|a)?|pisze|napsal(?:\(a\)|a)?|napísal(?:\(a\)|a)?|írta|a scris|έγραψε|пишет"
     r"|пише"
-    r"|написал(?:\(а\)|а)?|написав|写道|寫道|書きました|のメッセージ|님이 작성"
-    r"|썼습니다|yazdı|escriure|va escriure|idatzi|כתב"
+    r"|написал(?:\(-?а\)|а)?|написав"
+    r"|yazdı|escriure|va escriure|idatzi|כתב"
 )
 _VERB = re.compile(
-    rf"(?<![^\W_])(?:{_VERBS})(?![^\W_])|写道|寫道|書きました|のメッセージ|님이 작성|썼습니다", re.IGNORECASE
+    rf"(?<![^\W_])(?:{_VERBS})(?![^\W_])|写[道到]|寫道|書きました|のメ(?:ッセージ|ール)|님이 작성|썼습니다",
+    re.IGNORECASE,
 )
 _START = re.compile(
     r"(?:On|Am|Le|El|Em|No dia|Na|Il giorno|Il|In data|Alle|Op|Den|På|W dniu|Dnia|Dne|Dňa|V|În|Pe|Στις|В|Вы"
@@ -41,6 +42,12 @@ _PRONOUN = re.compile(
     re.IGNORECASE,
 )
 _PRONOUN_AFTER = re.compile(r"\bschrieb(?:en)?\s+(?:ich|wir|sie|er|ihr)\b", re.IGNORECASE)
+# A program never speaks of itself; "mi" and "ma" are left out, they are Wednesday and Monday in attributions.
+_FIRST_PERSON = re.compile(
+    r"(?<![\w.@-])(?:(?-i:I)|my|me|we|our|us|ich|mir|mich|wir|uns|je|j['’]\w+|nous|mon|moi|yo|nosotros|eu|nós|ik|wij|mijn|io|noi|ho"
+    r"|jag|vi|vår|mig|mnie|nam|я|мы|мне|нам)(?![\w@-])|我们?[^\s<]{0,10}写|私",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{1,2}[:.h]\d{2}")
 _TIME = re.compile(r"\d{1,2}[:.h]\d{2}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -56,6 +63,7 @@ _DIVIDER = re.compile(
     r"|Messaggio originale|Oorspronkelijk bericht|Originalmeddelande|Ursprungligt meddelande|Originalmeddelelse"
     r"|Oprindelig meddelelse|Original melding|Opprinnelig melding|Alkuperäinen viesti|Původní zpráva|Pôvodná správa"
     r"|Oryginalna wiadomość|Wiadomość oryginalna|Eredeti üzenet|Mesaj original|Исходное сообщение|Original besked"
+    r"|Mail original|Ursprüngliche (?:E-?)?Mail|Original(?:e?s)? E-?Mail|E-?mail originale"
     r"|Orijinal İleti"
     r"|原始邮件|原始郵件|原始訊息|元のメッセージ|원본 메시지|邮件原件|回复的原邮件)\s*[-–—_]{2,12}[-_=*\s]{0,12}",
     re.IGNORECASE,
@@ -97,9 +105,8 @@ _LABELS = {
         "DW", "CC",
         )),
         (SENT, (
-        "Sent", "Date", "Gesendet", "Gesendet am", "Datum", "Envoyé", "Envoyé le", "Date d'envoi", "Enviado",
-        "Enviado el", "Enviada em", "Enviado em", "Fecha", "Data", "Inviato", "Data invio", "Verzonden", "Skickat",
-        "Sendt", "Dato", "Lähetetty", "Päivämäärä", "Wysłano", "Odesláno", "Odoslané", "Küldve", "Отправлено",
+        "Sent", "Date", "Gesendet", "Gesendet am", "Datum", "Envoyé", "Envoyé le", "Date d'envoi", "Enviado", "Enviada", "Enviados", "Enviadas", "Envoyés", "Enviado el", "Enviada em", "Enviado em", "Fecha", "Data", "Inviato", "Data invio", "Verzonden", "Skickat",
+        "Sendt", "Dato", "Lähetetty", "Päivämäärä", "Wysłano", "Wysłane", "送信済み", "Отправленные", "Odesláno", "Odoslané", "Küldve", "Отправлено",
         "Дата", "Дата отправки", "Надіслано", "Trimis", "Gönderildi", "Tarih", "发送时间", "發送時間", "寄件日期",
         "日期", "日付", "送信日時", "送信", "보낸 날짜", "날짜",
         )),
@@ -111,24 +118,18 @@ _LABELS = {
     for word in words
 }  # fmt: skip
 _LABEL_CHARS = 40
+_FROM_CHARS = 300
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,200}")
 _FIELD = re.compile(r"[A-Za-z]{1,30}-[A-Za-z-]{1,40}:|Received:")  # raw header fields have hyphens
 _HEAD_LINES = 12  # To and Cc may be wrapped
 
-_MOBILE = re.compile(
-    r"(?:Sent from (?:my|Mail for|Outlook|Yahoo|Samsung|ProtonMail|Proton Mail|the|a|an)\b.{0,80}"
-    r"|Sent via .{1,60}|\(?sent from (?:a|my) .{1,40}|從我的.{1,40}傳送|Get Outlook for .{1,40}"
-    r"|Sent with .{1,60}|Von meinem .{1,60} gesendet|Gesendet (?:von|mit|über|aus) .{1,80}"
-    r"|Diese Nachricht wurde von meinem .{1,80} gesendet"
-    r"|Holen Sie sich Outlook .{1,40}|Outlook für .{1,20} beziehen|Envoyé (?:de|depuis|à partir) .{1,80}"
-    r"|Télécharger Outlook .{1,40}"
-    r"|Obtenez Outlook .{1,40}|Enviado (?:desde|do|de|a partir) .{1,80}|Obtener Outlook .{1,40}"
-    r"|Obter o Outlook .{1,40}|Inviato (?:da|dal) .{1,80}"
-    r"|Scarica Outlook .{1,40}|Ottieni Outlook .{1,40}|Verstuurd vanaf .{1,80}|Verzonden (?:met|vanaf"
-    r"|vanuit) .{1,80}|Outlook voor .{1,20} downloaden"
-    r"|Skickat från .{1,80}|Hämta Outlook .{1,40}|Sendt fra .{1,80}|Lähetetty .{1,60}|Wysłane z .{1,80}"
-    r"|Odesláno z .{1,60}|Отправлено (?:с|из) .{1,80}"
-    r"|Надіслано з .{1,60}|发自我的.{1,40}|發自我的.{1,40}|从我的.{1,40}发送|.{1,40}から送信"
-    r"|나의 .{1,40}에서 보냄)\s*[.!]?\s*(?:<https?://\S{1,200}>)?",
+_BELOW = re.compile(
+    r"(?<![^\W_])(?:below|in-?line|in (?:red|blue|green|bold)|between the lines|unten|untenstehend|in (?:rot|blau|grün)"
+    r"|rot markiert|im text|darunter|ci-dessous|plus bas|en (?:rouge|bleu|vert|rojo|azul|verde)|dans le (?:texte|message)"
+    r"|abajo|debajo|a continuación|en el texto|abaixo|em (?:vermelho|azul|verde)|no texto|hieronder|onderstaand\w?"
+    r"|zie onder|in (?:het )?(?:rood|blauw)|in de tekst|(?:qui )?sotto|di seguito|in (?:rosso|blu)|nel testo|nedan|nedanför"
+    r"|i (?:rött|blått|texten)|poniżej|na (?:czerwono|niebiesko)|w tekście|ниже|красным|в тексте)(?![^\W_])"
+    r"|下面|如下|下方|以下|红字|红色|紅字|紅色|下記|赤字|文中",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[-_=*~]{3,80}")
@@ -140,7 +141,7 @@ def is_attribution(text: str) -> bool:
         return False
     if _ends_with_date_and_mailbox(text):
         return True
-    if not text.endswith(_COLON) or not _VERB.search(text):
+    if not text.endswith(_COLON) or not _VERB.search(text) or _FIRST_PERSON.search(text):
         return False
     return not _PRONOUN.search(text) or bool(_DATE.search(text) and _START.match(text))
 
@@ -185,20 +186,22 @@ def is_forward_subject(subject: str) -> bool:
     return bool(_FORWARD_SUBJECT.match(subject[:100]))
 
 
-def is_mobile_signature(line: str) -> bool:
-    """True for a line that a phone or a mail program adds below the writer's words."""
-    return len(line) <= 200 and bool(_MOBILE.fullmatch(line.strip()))
+def points_below(text: str) -> bool:
+    """True when a short text says that the answers stand further down, or in a colour."""
+    return bool(_BELOW.search(text))
 
 
-def header_block(lines: Sequence[str], at: int, *, ruled: bool = False) -> int:
+def header_block(lines: Sequence[str], at: int, *, ruled: bool = False, people: Container[str] = frozenset()) -> int:
     """How many lines from `at` on are a header block as Outlook writes it above a quote; 0 when none.
 
-    It wants From, Sent (or Date) and To or Subject in Outlook's order; below a drawn line (`ruled`) any
-    order of three of them. Raw headers that somebody pasted for us have others between them.
+    It wants From, Sent (or Date) and To or Subject in Outlook's order. Below a drawn line (`ruled`), or when
+    From names one of `people` (whom this mail answers), any order of three of them will do: pasted headers
+    of a strange mail name somebody else, and raw ones have others between them.
     """
     if _head_kind(lines[at][:80]) is None:
         return 0
     seen: list[int] = []
+    answered = False
     for index in range(at, min(len(lines), at + _HEAD_LINES)):
         line = lines[index][:80]
         if not line.strip():
@@ -208,12 +211,20 @@ def header_block(lines: Sequence[str], at: int, *, ruled: bool = False) -> int:
             return 0
         if kind is not None:
             seen.append(kind)
+        if kind == FROM:
+            answered = any(plain_address(found[0]) in people for found in _ADDRESS.finditer(lines[index][:_FROM_CHARS]))
     else:
         index = min(len(lines), at + _HEAD_LINES)
     order = [kind for kind in dict.fromkeys(seen) if kind != OTHER]
-    if len(order) >= 3 and FROM in order and (ruled or order[:2] == [FROM, SENT]):
+    if len(order) >= 3 and FROM in order and (ruled or answered or order[:2] == [FROM, SENT]):
         return _block_length(lines, at, index)
     return 0
+
+
+def plain_address(address: str) -> str:
+    """An address without its `+tag`, in lower case: how a reply address and a From are the same."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _block_length(lines: Sequence[str], at: int, end: int) -> int:

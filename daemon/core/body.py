@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from daemon.core.clean import clean
 from daemon.core.markup import Line, read_html
 from daemon.core.message import Body
-from daemon.core.quote import split
+from daemon.core.quote import ABOUT_NOTHING, About, split
 
 _STUB = re.compile(
     r"html|web ?browser|view (?:this|it) (?:e-?mail|message)|online|navegador|navigateur|richtext|rich text",
@@ -67,12 +67,12 @@ def looks_like_html(plain: str) -> bool:
     return bool(_HTML_START.match(plain[:400])) and "</" in plain
 
 
-def make_body(lines: Sequence[Line], *, source: str, forward: bool, sent: Sequence[str] = ()) -> Body:
-    """The body of `lines`; `sent` are texts of ours that the writer may be quoting."""
+def make_body(lines: Sequence[Line], *, source: str, about: About = ABOUT_NOTHING) -> Body:
+    """The body of `lines`, taken apart by what is known `about` the mail."""
     full = "\n".join(line.text for line in lines).strip("\n")
     if not full.strip():
         return Body(source="none")
-    parts = split(lines, forward=forward, sent=sent)
+    parts = split(lines, about)
     return Body(new=parts.new, quoted=parts.quoted, signature=parts.signature, full=full, source=source)
 
 

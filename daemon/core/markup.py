@@ -58,12 +58,15 @@ _ATTRIBUTION = re.compile(
 # … and: from here on to the end it is the mail below (no element encloses it).
 _REST = re.compile(
     r"divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|ms-outlook-mobile-reference-message"
-    r"|mail-editor-reference-message-container",
+    r"|mail-editor-reference-message-container|zwchr|__HEADERS__",
     re.IGNORECASE,
 )
 _QUOTE = re.compile(
     r"protonmail_quote|yahoo_quoted|moz-email-headers-table|tutanota_quote|WordSection1_quoted", re.IGNORECASE
 )
+
+# Gmail, Outlook and Apple Mail indent a paragraph by a blockquote too; then its border is off.
+_INDENT = re.compile(r"border\s{0,3}:\s{0,3}(?:none|0)", re.IGNORECASE)
 
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
 _HUGE_ENTITY = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")  # int() refuses 4,300 digits and more
@@ -82,6 +85,15 @@ class _Open:
     marked: bool = False
     href: str = ""
     anchor: int = 0  # length of the output line when the link began
+
+
+def _is_quote(name: str, values: dict[str, str], mark: str) -> bool:
+    """True for an element that holds quoted text; GMX and web.de name theirs "quote"."""
+    if name == "blockquote":
+        style = values.get("style", "")
+        indented = bool(style and _INDENT.search(style[:500]) and "border-" not in style[:500].lower())
+        return not indented or values.get("type", "").lower() == "cite" or "quote" in mark
+    return values.get("name", "") == "quote" or bool(mark.strip() and _QUOTE.search(mark))
 
 
 def _unescape(text: str) -> str:
@@ -173,6 +185,9 @@ class _Page:
 
     def open(self, name: str, attributes: str) -> None:
         if name in {"br", "hr"}:
+            if name == "hr" and "zwchr" in attributes:  # Zimbra draws the line, then writes its block
+                self.flush(paragraph=True)
+                self.rest = True
             self._break(name)
             return
         if name in _BLOCK:
@@ -210,16 +225,16 @@ class _Page:
             self._pop()
 
     def _element(self, name: str, values: dict[str, str]) -> _Open:
-        mark = f"{values.get('id', '')} {values.get('class', '')} {values.get('name', '')}"
-        if mark != "  " and _REST.search(mark):
+        mark = " ".join(values.get(each, "") for each in ("id", "class", "name", "data-marker"))
+        if mark.strip() and _REST.search(mark):
             self.flush(paragraph=True)
             self.rest = True
         style = values.get("style", "")
         return _Open(
             name,
             hidden="hidden" in values or bool(style and _HIDDEN.search(style)),
-            quote=name == "blockquote" or bool(mark != "  " and _QUOTE.search(mark)),
-            marked=bool(mark != "  " and _ATTRIBUTION.search(mark)),
+            quote=_is_quote(name, values, mark),
+            marked=bool(mark.strip() and _ATTRIBUTION.search(mark)),
             href=values.get("href", "") if name == "a" else "",
         )
 

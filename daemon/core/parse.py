@@ -21,7 +21,7 @@ from email.message import Message as Mime
 import mailparser
 
 from daemon.core.address import parse_address_list, parse_identity
-from daemon.core.attribution import is_forward_subject
+from daemon.core.attribution import is_forward_subject, plain_address
 from daemon.core.body import make_body
 from daemon.core.charset import decode, decode_words
 from daemon.core.clean import clean_line
@@ -29,8 +29,10 @@ from daemon.core.content import read_content
 from daemon.core.fields import Block, Field, read_block
 from daemon.core.identifier import all_ids, first_id
 from daemon.core.limits import Limits
+from daemon.core.match import strip_prefixes
 from daemon.core.message import Header, Mailbox, Message
 from daemon.core.parts import build
+from daemon.core.quote import About
 from daemon.core.report import find_report
 from daemon.errors import Unreadable
 
@@ -87,7 +89,7 @@ def _parse(raw: bytes, limits: Limits, sent: Sequence[str]) -> Message:
     mime, date, defects = _structure(raw, block)
     root = build(mime)
     content = read_content(root, limits)
-    body = make_body(content.lines, source=content.source, forward=is_forward_subject(headline.subject), sent=sent)
+    body = make_body(content.lines, source=content.source, about=_about(headline, sent))
     return replace(
         headline,
         date=date or headline.date,
@@ -97,6 +99,19 @@ def _parse(raw: bytes, limits: Limits, sent: Sequence[str]) -> Message:
         report=find_report(root, headline, body.full),
         content_type=root.content_type,
         defects=tuple(dict.fromkeys((*headline.defects, *defects, *content.notes))),
+    )
+
+
+def _about(headline: Message, sent: Sequence[str]) -> About:
+    """What the header says of the text: whether it answers or forwards, and whom it answers."""
+    people = (*headline.to, *headline.cc, *headline.from_)
+    index = headline.values("thread-index")  # a first mail has 22 bytes, every answer adds five
+    answers = bool(headline.in_reply_to or headline.references or any(len(value) > 32 for value in index))
+    return About(
+        forward=is_forward_subject(headline.subject),
+        reply=answers or strip_prefixes(headline.subject) != headline.subject.strip(),
+        people=frozenset(plain_address(str(mailbox.address)) for mailbox in people),
+        sent=tuple(sent),
     )
 
 

@@ -3,15 +3,16 @@
 Better too much than too little: what cannot be told for sure stays with the writer's words, and
 when nothing would be left of them all of the text is theirs. ">" lines, the marks of HTML quotes
 and whole-mail quotes (Outlook's) are recognised; answers between or below quoted lines are kept.
-With `sent` (the texts we sent before) lines are also compared with those.
+With `About.sent` (the texts we sent before) lines are also compared with those.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
+from daemon.core.alignment import is_telling, key, known_lines
 from daemon.core.attribution import (
     JOINED,
     LINE,
@@ -20,18 +21,18 @@ from daemon.core.attribution import (
     is_attribution,
     is_divider,
     is_forward_mark,
-    is_mobile_signature,
     is_rule,
     is_sure_attribution,
+    points_below,
     starts_attribution,
 )
 from daemon.core.markup import Line
+from daemon.core.signature import signature_start
 
 # Only ">": "C> dir", "SQL> select" and "| a | b |" are what people paste into a request.
 _QUOTE_MARK = re.compile(r"[ \t]{0,3}>")
 _BARE = re.compile(r"[\s>|*_]+")
-_SIGNATURE_LINES = 20
-_SENT_CHARS = 12  # shorter lines ("Hello,") are equal by chance
+_POINTER_CHARS = 200  # a longer text above the quote says more than "see below"
 
 _OWN, _QUOTED, _SIGNATURE = 0, 1, 2
 
@@ -45,19 +46,28 @@ class Split:
     signature: str
 
 
-def split(lines: Sequence[Line], *, forward: bool = False, sent: Sequence[str] = ()) -> Split:
-    """Own words, quoted text and signature of `lines`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is known of the mail besides its text.
 
-    `forward`: the subject says the mail is forwarded; then the quoted mail is the message and stays.
-    `sent`: texts of ours that the writer may be answering.
+    `forward`: the subject says it is forwarded; then the quoted mail is the message and stays.
+    `reply`: it answers a mail; what answers nothing quotes nothing, unless it says whom.
+    `people`: plain addresses it is from and to. `sent`: texts of ours that it may be answering.
     """
+
+    forward: bool = False
+    reply: bool = True
+    people: frozenset[str] = frozenset()
+    sent: tuple[str, ...] = ()
+
+
+ABOUT_NOTHING = About()
+
+
+def split(lines: Sequence[Line], about: About = ABOUT_NOTHING) -> Split:
+    """Own words, quoted text and signature of `lines`."""
     texts = [line.text for line in lines]
-    if forward:
-        kinds = [_OWN] * len(lines)
-    else:
-        kinds = _kinds(lines, texts)
-        if sent:
-            _align(texts, kinds, sent)
+    kinds = [_OWN] * len(lines) if about.forward else _kinds(lines, texts, about)
     _find_signatures(texts, kinds)
     if not any(kind == _OWN and text.strip() for text, kind in zip(texts, kinds, strict=True)):
         return Split(_joined(texts), "", "")
@@ -73,13 +83,61 @@ def _joined(texts: Sequence[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(text.rstrip() for text in texts)).strip("\n")
 
 
-def _kinds(lines: Sequence[Line], texts: Sequence[str]) -> list[int]:
+def _kinds(lines: Sequence[Line], texts: Sequence[str], about: About) -> list[int]:
     kinds = [_QUOTED if line.quoted or _is_marked(line.text) else _OWN for line in lines]
     _keep_forwards(texts, kinds)
     _close_gaps(texts, kinds)
-    _mark_attributions(texts, kinds)
-    _mark_rest(texts, kinds)
+    introduced = _mark_attributions(texts, kinds)
+    introduced.update(index for index, line in enumerate(lines) if line.quoted and not _is_marked(line.text))
+    rest = _mark_rest(texts, kinds, about.people)
+    introduced.update(start for start, stop in _runs(kinds, _QUOTED) if _introduces(texts[start:stop]))
+    _keep_pasted(texts, kinds, min([rest, *introduced]), reply=about.reply)
+    before = list(kinds)
+    if about.sent:
+        _align(texts, kinds, about.sent)
+    if before == kinds:
+        _keep_what_is_pointed_at(texts, kinds)
     return kinds
+
+
+def _keep_pasted(texts: Sequence[str], kinds: list[int], main: int, *, reply: bool) -> None:
+    """Lines with ">" that nobody introduced may be a shell or a log that the writer pasted.
+
+    They stay when the mail answers nothing, when the program's own quote is at `main`, below them, and
+    does not say the same, or when they begin with ">>>" without anything less deep.
+    """
+    below = {key(text) for text in texts[main:]} if main < len(texts) else set()
+    for start, stop in _runs(kinds, _QUOTED):
+        if start >= main:
+            return
+        run = [text.strip() for text in texts[start:stop] if text.strip()]
+        if not all(_QUOTE_MARK.match(text) for text in run):
+            continue
+        copied = any(is_telling(key(text)) and key(text) in below for text in run)
+        prompts = all(text.startswith(">>>") or text.startswith("> > >") for text in run)
+        if prompts or not reply or (below and not copied):
+            for index in range(start, stop):
+                kinds[index] = _OWN
+
+
+def _introduces(run: Sequence[str]) -> bool:
+    """True when a quote begins with its own attribution, as Apple Mail writes it."""
+    joined = ""
+    for text in run[:JOINED]:
+        joined = f"{joined} {text.lstrip('> ')}".strip()[: 2 * LINE]
+        if is_attribution(joined):
+            return True
+    return False
+
+
+def _keep_what_is_pointed_at(texts: Sequence[str], kinds: list[int]) -> None:
+    """ "See below", above a mail quoted without marks: the answers stand between its lines, so all of it stays."""
+    first = next((index for index, kind in enumerate(kinds) if kind == _QUOTED), len(kinds))
+    if any(_QUOTE_MARK.match(text) for text in texts[first:]):
+        return
+    above = " ".join(text.strip() for text in texts[:first] if text.strip())[: _POINTER_CHARS + 1]
+    if above and len(above) <= _POINTER_CHARS and points_below(above):
+        kinds[first:] = [_OWN] * (len(kinds) - first)
 
 
 def _keep_forwards(texts: Sequence[str], kinds: list[int]) -> None:
@@ -107,8 +165,9 @@ def _close_gaps(texts: Sequence[str], kinds: list[int]) -> None:
         last = index
 
 
-def _mark_attributions(texts: Sequence[str], kinds: list[int]) -> None:
-    """The lines just above each quoted run that say who wrote it."""
+def _mark_attributions(texts: Sequence[str], kinds: list[int]) -> set[int]:
+    """The lines just above each quoted run that say who wrote it; the first line of each run that has them."""
+    introduced: set[int] = set()
     for index in range(1, len(kinds)):
         if kinds[index] != _QUOTED or kinds[index - 1] == _QUOTED:
             continue
@@ -116,8 +175,11 @@ def _mark_attributions(texts: Sequence[str], kinds: list[int]) -> None:
         while end > 0 and index - end < 2 and not texts[end - 1].strip():
             end -= 1
         begin = _attribution_start(texts, kinds, end)
+        if begin < end:
+            introduced.add(begin)
         for line in range(begin, index if begin < end else begin):
             kinds[line] = _QUOTED
+    return introduced
 
 
 def _attribution_start(texts: Sequence[str], kinds: Sequence[int], end: int) -> int:
@@ -145,26 +207,27 @@ def _attribution_start(texts: Sequence[str], kinds: Sequence[int], end: int) -> 
     return weak
 
 
-def _mark_rest(texts: Sequence[str], kinds: list[int]) -> None:
-    """From a divider, a header block or a sure attribution on, all is the mail below."""
+def _mark_rest(texts: Sequence[str], kinds: list[int], people: Container[str]) -> int:
+    """From a divider, a header block or a sure attribution on, all is the mail below; where it begins."""
     for index, text in enumerate(texts):
         if kinds[index] == _QUOTED or not text.strip() or len(text) > LINE:
             continue
-        if _begins_rest(texts, kinds, index):
+        if _begins_rest(texts, kinds, index, people):
             start = index
             while start > 0 and (not texts[start - 1].strip() or is_rule(texts[start - 1])):
                 start -= 1
             for line in range(start, len(kinds)):
                 kinds[line] = _QUOTED
-            return
+            return start
+    return len(kinds)
 
 
-def _begins_rest(texts: Sequence[str], kinds: Sequence[int], index: int) -> bool:
+def _begins_rest(texts: Sequence[str], kinds: Sequence[int], index: int, people: Container[str]) -> bool:
     text = texts[index].strip()
     if is_divider(text):
         return True
     above = next((line.strip() for line in reversed(texts[max(0, index - 3) : index]) if line.strip()), "")
-    if header_block(texts, index, ruled=is_rule(above)):
+    if header_block(texts, index, ruled=is_rule(above), people=people):
         return not (above.endswith(":") and not is_rule(above) and not is_forward_mark(above)) and not is_forward_mark(
             above
         )
@@ -181,37 +244,23 @@ def _begins_rest(texts: Sequence[str], kinds: Sequence[int], index: int) -> bool
 
 
 def _find_signatures(texts: Sequence[str], kinds: list[int]) -> None:
-    """In each run of own lines: all below "-- ", else a line a phone added at its end."""
-    start = 0
-    size = len(kinds)
-    while start < size:
-        if kinds[start] != _OWN:
-            start += 1
-            continue
-        stop = start
-        while stop < size and kinds[stop] == _OWN:
-            stop += 1
-        cut = _signature_start(texts, start, stop)
-        for line in range(cut, stop):
+    """In each run of own lines: all below "-- ", else what programs and companies add at its end."""
+    for start, stop in _runs(kinds, _OWN):
+        for line in range(signature_start(texts, start, stop), stop):
             kinds[line] = _SIGNATURE
-        start = stop
 
 
-def _signature_start(texts: Sequence[str], start: int, stop: int) -> int:
-    last = stop
-    while last > start and not texts[last - 1].strip():
-        last -= 1
-    for line in range(last - 1, max(start, last - _SIGNATURE_LINES) - 1, -1):
-        if texts[line].rstrip() == "--" or texts[line] == "— ":
-            return line
-    cut = last
-    while cut > start and (is_mobile_signature(texts[cut - 1]) or not texts[cut - 1].strip()):
-        cut -= 1
-    return cut if cut < last else stop
-
-
-def _key(text: str) -> str:
-    return _BARE.sub(" ", text).strip().casefold()
+def _runs(kinds: Sequence[int], kind: int) -> list[tuple[int, int]]:
+    """Where the lines of one kind stand together."""
+    found: list[tuple[int, int]] = []
+    start = -1
+    for index, each in enumerate(kinds):
+        if each == kind and start < 0:
+            start = index
+        elif each != kind and start >= 0:
+            found.append((start, index))
+            start = -1
+    return [*found, (start, len(kinds))] if start >= 0 else found
 
 
 def _align(texts: Sequence[str], kinds: list[int], sent: Sequence[str]) -> None:
@@ -220,21 +269,18 @@ def _align(texts: Sequence[str], kinds: list[int], sent: Sequence[str]) -> None:
     A whole-mail quote is opened only when most of its longer lines are ours; without that, unknown
     lines in it are an older mail.
     """
-    ours = {key for text in sent for line in text.splitlines() if (key := _key(line))}
-    keys = [_key(text) for text in texts]
-    known = [len(key) >= _SENT_CHARS and key in ours for key in keys]
+    known, maybe = known_lines(texts, sent)
     for index, hit in enumerate(known):
         if hit:
             kinds[index] = _QUOTED
+    first = next((index for index, hit in enumerate(known) if hit), -1)
     unmarked = [
         index
-        for index, kind in enumerate(kinds)
-        if kind == _QUOTED and len(keys[index]) >= _SENT_CHARS and not _QUOTE_MARK.match(texts[index])
+        for index in range(first + 1, len(kinds) if first >= 0 else 0)
+        if kinds[index] == _QUOTED and is_telling(key(texts[index])) and not _QUOTE_MARK.match(texts[index])
     ]
-    first = next((index for index, hit in enumerate(known) if hit), -1)
-    inside = [index for index in unmarked if index > first >= 0]
-    if not inside or sum(known[index] for index in inside) * 2 < len(inside):
+    if not unmarked or sum(known[index] for index in unmarked) * 2 < len(unmarked):
         return
     for index in range(first, len(kinds)):
-        if kinds[index] == _QUOTED and keys[index] and keys[index] not in ours and not _QUOTE_MARK.match(texts[index]):
+        if kinds[index] == _QUOTED and not maybe[index] and not _QUOTE_MARK.match(texts[index]):
             kinds[index] = _OWN

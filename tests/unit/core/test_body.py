@@ -99,11 +99,11 @@ def test_html_under_a_plain_label_is_seen() -> None:
 
 def test_body_of_no_text_is_empty() -> None:
     """White space alone is no body."""
-    assert make_body(lines_of(Text(" \n\n"), limit=100, html_limit=100), source="plain", forward=False).source == "none"
+    assert make_body(lines_of(Text(" \n\n"), limit=100, html_limit=100), source="plain").source == "none"
 
 
 def test_body_has_all_parts() -> None:
     """New, quoted and signature add up to the full text."""
-    body = make_body(lines_of(Text("hi\n> you\n-- \nBob"), limit=100, html_limit=100), source="plain", forward=False)
+    body = make_body(lines_of(Text("hi\n> you\n-- \nBob"), limit=100, html_limit=100), source="plain")
 
     assert (body.new, body.quoted, body.signature, body.full) == ("hi", "> you", "--\nBob", "hi\n> you\n-- \nBob")

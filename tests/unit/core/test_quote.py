@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.core.markup import Line
-from daemon.core.quote import Split, split
+from daemon.core.quote import About, Split, split
 
 
 def parts(text: str, *, forward: bool = False, sent: tuple[str, ...] = ()) -> Split:
-    return split([Line(line) for line in text.split("\n")], forward=forward, sent=sent)
+    return split([Line(line) for line in text.split("\n")], About(forward=forward, sent=sent))
 
 
 ATTRIBUTIONS = {

@@ -1,0 +1,1 @@
+"""Replies as twelve mail programs write them in twelve languages."""
