@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from daemon import logs
-from daemon.build import make_reader
-from daemon.commands.configured import configured_or_demo
+from daemon.build import make_reader, model_of
+from daemon.commands.configured import configured, configured_or_demo
 from daemon.commands.mailfile import MailFile, envelope_of, find
 from daemon.commands.outcome import OutcomeLine, line_of, words_for
 from daemon.core.policy import Desk, Policy
@@ -40,11 +40,20 @@ def command(
     settings, demo = configured_or_demo(config, {"state.directory": "/nonexistent/firstline-dry-run"})
     if demo and not as_json:
         click.echo("(no configuration found: this is the demo's desk)", err=True)
+    if not demo:
+        settings = _with_serving_model(settings, configured(config))
     made = policy(settings, keyring=_DRY_KEYS)
     if not with_credits:
         made = replace(made, credits=endless(made.credits))
     desk = _desk(made, desk_name)
     asyncio.run(_print(settings, made, desk, paths, as_json=as_json))
+
+
+def _with_serving_model(dry: Settings, own: Settings) -> Settings:
+    """The dry run has no state directory, but it asks the model that serves the desk."""
+    if own.classifier.object:
+        return dry
+    return dry.model_copy(update={"classifier": own.classifier.model_copy(update={"model": model_of(own)})})
 
 
 def _desk(made: Policy, name: str | None) -> Desk:

@@ -43,7 +43,7 @@ def from_file(path: Path, data: Data, known: Sequence[str]) -> Gathered:
         return _from_mbox(path, known)
     table = read_table(path, Columns(text=data.text, label=data.label, more=True))
     kept = tuple(row for row in table.rows if row.subject.strip() or row.text.strip())
-    notes = []
+    notes = list(table.notes)
     if table.unlabelled:
         notes.append(f"{path}: {table.unlabelled} rows without a label are left out")
     if len(kept) < len(table.rows):

@@ -12,15 +12,18 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from classifier.catalogue import KINDS, TIERS, URGENCIES
 from classifier.corpus import LIMIT_BYTES, LIMIT_FIELD_CHARS, Row
 from daemon.errors import Unusable
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 _DELIMITERS = ",;\t|"
 _HEADER_CHARS = 65_536
+_NO_NUMBER = -1
 _MISSING = frozenset({"nan", "NaN"})  # what a table library writes for nothing
 _TEXTS = (("subject", "body"), ("subject", "text"), ("title", "body"), ("text",), ("body",), ("message",))
 
@@ -44,6 +47,7 @@ class Table:
 
     rows: tuple[Row, ...]
     unlabelled: int = 0
+    notes: tuple[str, ...] = ()  # columns that were left out, and why
 
 
 def read_table(path: Path, columns: Columns) -> Table:
@@ -129,16 +133,39 @@ def _table(records: Iterator[Record], path: Path, columns: Columns) -> Table:
     rows: list[Row] = []
     unlabelled = 0
     pick: _Pick | None = None
-    for number, record in enumerate(records, start=1):
+    for record in records:
         pick = pick or _Pick(record, path, columns)
-        row = pick.row(record, number)
+        row = pick.row(record)
         if row.category:
             rows.append(row)
         else:
             unlabelled += 1
     if not rows:
         raise Unusable(f"{path}: no row carries a label" if unlabelled else f"{path}: no row below the header")
-    return Table(rows=tuple(rows), unlabelled=unlabelled)
+    kept, notes = _closed(rows, path)
+    return Table(rows=kept, unlabelled=unlabelled, notes=notes)
+
+
+_CLOSED: tuple[tuple[str, tuple[object, ...]], ...] = (
+    ("tier", TIERS),
+    ("kind", KINDS),
+    ("urgency", URGENCIES),
+    ("spam", ("yes", "no")),
+)
+
+
+def _closed(rows: Sequence[Row], path: Path) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """A column that only by its name looks like one of ours is left out as a whole, and told."""
+    notes = []
+    for name, values in _CLOSED:
+        strange = next((value for row in rows if (value := getattr(row, name)) not in {None, "", *values}), None)
+        if strange is not None:
+            listed = ", ".join(map(str, values))
+            shown = "what is no number" if strange == _NO_NUMBER else repr(strange)
+            notes.append(f"{path}: column {name!r} is left out: it holds {shown}, which is none of {listed}")
+            nothing: dict[str, Any] = {name: None if name == "tier" else ""}
+            rows = [replace(row, **nothing) for row in rows]
+    return tuple(rows), tuple(notes)
 
 
 class _Pick:
@@ -155,7 +182,7 @@ class _Pick:
         self._extra = {name: there for name in extra if (there := self._names.get(name)) and there not in used}
         self._at = self._names.get("at") if columns.more else None
 
-    def row(self, record: Record, number: int) -> Row:
+    def row(self, record: Record) -> Row:
         parts = [_words(record.get(name)) for name in self._text]
         subject, text = (parts[0], "\n".join(part for part in parts[1:] if part)) if len(parts) > 1 else ("", parts[0])
         extra = {name: _words(record.get(there)).strip() for name, there in self._extra.items()}
@@ -165,7 +192,7 @@ class _Pick:
             subject=subject,
             text=text,
             category=_words(record.get(self._label)).strip(),
-            tier=self._number(tier, number) if tier else None,
+            tier=_number(tier) if tier else None,
             at=_instant(record.get(self._at)) if self._at else 0.0,
             **extra,
         )
@@ -185,11 +212,13 @@ class _Pick:
     def _listed(self) -> str:
         return ", ".join(repr(name[:40]) for name in self._there[:20])
 
-    def _number(self, value: str, number: int) -> int:
-        try:
-            return int(float(value))
-        except (ValueError, OverflowError):
-            raise Unusable(f"{self._path}: row {number}: the tier {value[:20]!r} is not a number") from None
+
+def _number(value: str) -> int:
+    try:
+        number = float(value)
+        return int(number) if number == int(number) else _NO_NUMBER
+    except (ValueError, OverflowError):
+        return _NO_NUMBER
 
 
 def _words(value: object) -> str:
@@ -207,10 +236,3 @@ def _instant(value: object) -> float:
     except ValueError:
         return 0.0
     return seconds if math.isfinite(seconds) else 0.0
-
-
-def joined(tables: Sequence[Table]) -> Table:
-    """Several files as one."""
-    return Table(
-        rows=tuple(row for table in tables for row in table.rows), unlabelled=sum(each.unlabelled for each in tables)
-    )

@@ -118,7 +118,25 @@ def test_a_broken_json_line_is_numbered(tmp_path: Path, line: str) -> None:
         read_table(path, Columns(text=("body",)))
 
 
-def test_a_tier_that_is_no_number_is_named(tmp_path: Path) -> None:
-    """Row and value, before any training."""
-    with pytest.raises(Unusable, match="row 1: the tier 'high' is not a number"):
-        read_table(a_file(tmp_path, "body,category,tier\nx,a,high\n"), Columns(more=True))
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        pytest.param(("1", "low", "incident"), (), id="ours"),
+        pytest.param(("1", "3", "incident"), ("'urgency' is left out: it holds '3'",), id="numbers"),
+        pytest.param(("high", "low", "Question"), ("'tier' is left out", "'kind' is left out"), id="words"),
+        pytest.param(("1.5", "low", ""), ("'tier' is left out: it holds what is no number",), id="fraction"),
+        pytest.param(("7", "low", ""), ("'tier' is left out: it holds 7",), id="foreign-tier"),
+    ],
+)
+def test_a_column_that_only_is_called_like_ours_is_left_out(
+    tmp_path: Path, values: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Other systems have a tier, an urgency, a kind of their own."""
+    path = a_file(tmp_path, "body,category,tier,urgency,kind\nx,a," + ",".join(values) + "\n")
+
+    table = read_table(path, Columns(more=True))
+
+    assert len(table.notes) == len(words)
+    for note, part in zip(table.notes, words, strict=True):
+        assert part in note
+    assert table.rows[0].tier in {1, None}
