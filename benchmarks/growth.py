@@ -55,7 +55,7 @@ def run(options: Options) -> list[Table]:
             notes.append(
                 f"{size:,}: {database.stat().st_size / 1e6:,.0f} MB, filled in {time.perf_counter() - begun:.0f} s"
             )
-        rows = [_row(label, statement, engines, made) for label, statement in _STATEMENTS.items()]
+        rows = [_row(label, statement, engines, made) for label, statement in STATEMENTS.items()]
         after = machine.look(folder)
     return [
         Table(
@@ -100,7 +100,7 @@ def _arrival(number: int) -> Arrival:
     )
 
 
-_STATEMENTS: dict[str, Statement] = {
+STATEMENTS: dict[str, Statement] = {
     "accept one mail": lambda tx, n, _, __: inbound.accept_many(tx, [_arrival(n)]),
     "accept 32 mails": lambda tx, n, _, __: inbound.accept_many(tx, [_arrival(n + i) for i in range(32)]),
     "claim one of 50 waiting": lambda tx, _, __, now: inbound.claim(tx, owner="b", now=now, lease=_LEASE, limit=1),
