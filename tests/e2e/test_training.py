@@ -18,7 +18,7 @@ from daemon import models
 from tests.e2e.corpus import mixed
 from tests.e2e.invariants import assert_invariants
 from tests.e2e.stage import Stage, wait_for
-from tests.unit.learning.corpora import mails
+from tests.unit.learning.corpora import a_csv, mails
 
 FAST = Recipe(name="desk", costs=(1.0,), sharpness=(0.0,), blend=False, folds=3)
 
@@ -87,3 +87,28 @@ def test_a_broken_model_changes_nothing(stage: Stage, trained: tuple[Path, Path]
     used = {json.loads(row[0]).get("prediction", {}).get("model") for row in stage.rows("SELECT evidence FROM inbound")}
     assert used <= {a, None}
     assert a in used
+
+
+def test_the_verbs_beside_a_running_daemon(stage: Stage, tmp_path: Path) -> None:
+    """Train and activate, roll back: the daemon follows; labels are imported while it takes mail."""
+    path = a_csv(tmp_path / "archive.csv", mails(300))
+    recipe = tmp_path / "fast.toml"
+    recipe.write_text("[recipe]\ncosts = [1.0]\nsharpness = [0.0]\nblend = false\nfolds = 3\n")
+    samples = mixed(20)
+    stage.start()
+    stage.send(samples[:10])
+
+    done = stage.run("train", "--from", str(path), "--config", str(recipe), "--activate", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    model = json.loads(done.stdout)["model"]
+    wait_for(lambda: f"model={model}" in stage.tail(), stage.tail, 60)
+    imported = stage.run("labels", "import", str(path))
+    assert imported.returncode == 0, imported.stderr
+    stage.send(samples[10:])
+    assert stage.run("model", "rollback").returncode == 0
+    wait_for(lambda: stage.tail(1_000_000).count("daemon.model_changed") == 2, stage.tail, 60)
+    stage.settle()
+
+    assert_invariants(stage, samples)
+    used = {json.loads(row[0]).get("prediction", {}).get("model") for row in stage.rows("SELECT evidence FROM inbound")}
+    assert model in used
