@@ -44,7 +44,8 @@ _PRONOUN = re.compile(
 _PRONOUN_AFTER = re.compile(r"\bschrieb(?:en)?\s+(?:ich|wir|sie|er|ihr)\b", re.IGNORECASE)
 # A program never speaks of itself; "mi" and "ma" are left out, they are Wednesday and Monday in attributions.
 _FIRST_PERSON = re.compile(
-    r"(?<![\w.@-])(?:(?-i:I)|my|me|we|our|us|ich|mir|mich|wir|uns|je|j['’]\w+|nous|mon|moi|yo|nosotros|eu|nós|ik|wij|mijn|io|noi|ho"
+    r"(?<![\w.@-])(?:(?-i:I)|my|me|we|our|us|ich|mir|mich|wir|uns|je|j['’]\w+|nous|mon|moi|yo|nosotros|eu"
+    r"|nós|ik|wij|mijn|io|noi|ho"
     r"|jag|vi|vår|mig|mnie|nam|я|мы|мне|нам)(?![\w@-])|我们?[^\s<]{0,10}写|私",
     re.IGNORECASE,
 )
@@ -77,12 +78,15 @@ _FORWARD = re.compile(
     r"|reencaminhada)"
     r"|Messaggio inoltrato|Inizio messaggio inoltrato|Doorgestuurd bericht|Begin doorgestuurd bericht"
     r"|Vidarebefordrat (?:meddelande|brev)"
-    r"|Videresendt (?:melding|besked)|Przekazana wiadomość|Пересылаемое сообщение|转发的邮件|轉寄的郵件|転送メッセージ)"
+    r"|Videresendt (?:melding|besked)|Przekazana wiadomość|Пересылаемое сообщение|转发的邮件|轉寄的郵件"
+    r"|転送メッセージ)"
     r"\s*:?\s*(?:[-–—_]{2,12})?[-_=*\s]{0,12}",
     re.IGNORECASE,
 )
 _FORWARD_SUBJECT = re.compile(
-    r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|fw|wg|tr|rv|enc|i|vs|vb|doorst|pd|пересл|转发|轉寄|転送)\s*[:：]", re.IGNORECASE
+    r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|fw|wg|tr|rv|enc|i|vs|vb|doorst|pd|пересл|转发|轉寄"
+    r"|転送)\s*[:：]",
+    re.IGNORECASE,
 )
 
 # Labels of the block that Outlook and its like write above a quote, in the sender's language.
@@ -105,8 +109,11 @@ _LABELS = {
         "DW", "CC",
         )),
         (SENT, (
-        "Sent", "Date", "Gesendet", "Gesendet am", "Datum", "Envoyé", "Envoyé le", "Date d'envoi", "Enviado", "Enviada", "Enviados", "Enviadas", "Envoyés", "Enviado el", "Enviada em", "Enviado em", "Fecha", "Data", "Inviato", "Data invio", "Verzonden", "Skickat",
-        "Sendt", "Dato", "Lähetetty", "Päivämäärä", "Wysłano", "Wysłane", "送信済み", "Отправленные", "Odesláno", "Odoslané", "Küldve", "Отправлено",
+        "Sent", "Date", "Gesendet", "Gesendet am", "Datum", "Envoyé", "Envoyé le", "Date d'envoi", "Enviado",
+        "Enviada", "Enviados", "Enviadas", "Envoyés", "Enviado el", "Enviada em", "Enviado em", "Fecha",
+        "Data", "Inviato", "Data invio", "Verzonden", "Skickat",
+        "Sendt", "Dato", "Lähetetty", "Päivämäärä", "Wysłano", "Wysłane", "送信済み", "Отправленные",
+        "Odesláno", "Odoslané", "Küldve", "Отправлено",
         "Дата", "Дата отправки", "Надіслано", "Trimis", "Gönderildi", "Tarih", "发送时间", "發送時間", "寄件日期",
         "日期", "日付", "送信日時", "送信", "보낸 날짜", "날짜",
         )),
@@ -124,10 +131,13 @@ _FIELD = re.compile(r"[A-Za-z]{1,30}-[A-Za-z-]{1,40}:|Received:")  # raw header 
 _HEAD_LINES = 12  # To and Cc may be wrapped
 
 _BELOW = re.compile(
-    r"(?<![^\W_])(?:below|in-?line|in (?:red|blue|green|bold)|between the lines|unten|untenstehend|in (?:rot|blau|grün)"
-    r"|rot markiert|im text|darunter|ci-dessous|plus bas|en (?:rouge|bleu|vert|rojo|azul|verde)|dans le (?:texte|message)"
+    r"(?<![^\W_])(?:below|in-?line|in (?:red|blue|green|bold)|between the lines|unten|untenstehend|in (?:rot"
+    r"|blau|grün)"
+    r"|rot markiert|im text|darunter|ci-dessous|plus bas|en (?:rouge|bleu|vert|rojo|azul|verde)"
+    r"|dans le (?:texte|message)"
     r"|abajo|debajo|a continuación|en el texto|abaixo|em (?:vermelho|azul|verde)|no texto|hieronder|onderstaand\w?"
-    r"|zie onder|in (?:het )?(?:rood|blauw)|in de tekst|(?:qui )?sotto|di seguito|in (?:rosso|blu)|nel testo|nedan|nedanför"
+    r"|zie onder|in (?:het )?(?:rood|blauw)|in de tekst|(?:qui )?sotto|di seguito|in (?:rosso|blu)|nel testo"
+    r"|nedan|nedanför"
     r"|i (?:rött|blått|texten)|poniżej|na (?:czerwono|niebiesko)|w tekście|ниже|красным|в тексте)(?![^\W_])"
     r"|下面|如下|下方|以下|红字|红色|紅字|紅色|下記|赤字|文中",
     re.IGNORECASE,

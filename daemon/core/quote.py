@@ -114,7 +114,7 @@ def _keep_pasted(texts: Sequence[str], kinds: list[int], main: int, *, reply: bo
         if not all(_QUOTE_MARK.match(text) for text in run):
             continue
         copied = any(is_telling(key(text)) and key(text) in below for text in run)
-        prompts = all(text.startswith(">>>") or text.startswith("> > >") for text in run)
+        prompts = all(text.startswith((">>>", "> > >")) for text in run)
         if prompts or not reply or (below and not copied):
             for index in range(start, stop):
                 kinds[index] = _OWN
@@ -131,7 +131,7 @@ def _introduces(run: Sequence[str]) -> bool:
 
 
 def _keep_what_is_pointed_at(texts: Sequence[str], kinds: list[int]) -> None:
-    """ "See below", above a mail quoted without marks: the answers stand between its lines, so all of it stays."""
+    """Above a mail quoted without marks stands "see below": the answers stand between its lines, all stays."""
     first = next((index for index, kind in enumerate(kinds) if kind == _QUOTED), len(kinds))
     if any(_QUOTE_MARK.match(text) for text in texts[first:]):
         return

@@ -15,12 +15,15 @@ _SIGNATURE_LINES = 20
 _MOBILE_CHARS = 160
 _MOBILE = re.compile(
     r"\(?(?:Sent (?:from|via|with|using)|Von meine[mr]\b|Gesendet (?:von|mit|über|aus|via)"
-    r"|Diese (?:Nachricht|E-?Mail) wurde (?:von|mit) mein|Envoyé (?:de|depuis|à partir|avec)|Enviad[oa] (?:desde|d[eo]|a partir"
+    r"|Diese (?:Nachricht|E-?Mail) wurde (?:von|mit) mein|Envoyé (?:de|depuis|à partir|avec)"
+    r"|Enviad[oa] (?:desde|d[eo]|a partir"
     r"|pelo|con)|Inviato (?:da|dal|con)|Verstuurd (?:vanaf|met)|Verzonden (?:met|vanaf|vanuit)|Skickat (?:från|med)"
     r"|Sendt fra|Lähetetty|Wysłan[eo] (?:z|za)|Odesláno z|Odoslané z|Elküldve|Trimis de pe|Отправлено (?:с|из)"
-    r"|Надіслано (?:з|із)|Gönderildi|发自|發自|从我的.{1,40}发送|從我的.{1,40}傳送|使用.{1,40}发送自|나의.{1,40}에서 보냄"
+    r"|Надіслано (?:з|із)|Gönderildi|发自|發自|从我的.{1,40}发送|從我的.{1,40}傳送|使用.{1,40}发送自"
+    r"|나의.{1,40}에서 보냄"
     r"|.{1,40}(?:から送信|メールから送信)"
-    r"|(?:Get|Holen Sie sich|Télécharger|Obtenez|Obtener|Descargar|Obter(?: o)?|Baixe o|Scarica|Ottieni|Hämta|Hent|Lataa"
+    r"|(?:Get|Holen Sie sich|Télécharger|Obtenez|Obtener|Descargar|Obter(?: o)?|Baixe o|Scarica|Ottieni"
+    r"|Hämta|Hent|Lataa"
     r"|Pobierz(?: program)?|Stáhnout|Скачать|获取|獲取|下载) Outlook|Outlook (?:für|voor|for) .{1,60}"
     r"(?:beziehen|downloaden|を入手))",
     re.IGNORECASE,
@@ -29,8 +32,10 @@ _DEVICE = re.compile(
     r"iP(?:hone|ad|od)|Android|Galaxy|Samsung|Outlook|BlackBerry|Windows|Xiaomi|Redmi|Huawei|HONOR|Pixel|Nokia|Xperia"
     r"|OnePlus|OPPO|Fairphone|Motorola|K-9|Thunderbird|FairEmail|Yahoo|AOL|GMX|WEB\.DE|Proton|Tutanota|Spark|Airmail"
     r"|myMail|Mail\.ru|\b(?-i:Mail)\b|Gmail|Gerät|Handy|(?:smart|mobile |cell|my )phone|\bmobile\b|tablet|device"
-    r"|Mobiltelefon|appareil|téléphone|(?:mon|du) mobile|móvil|celular|telemóvel|dispositivo|telefono|cellulare|toestel"
-    r"|apparaat|telefoon|mobiel|\bmobil\b|enhet|telefon|urządze|komór|устройств|телефон|手机|手機|设备|裝置|携帯|スマ",
+    r"|Mobiltelefon|appareil|téléphone|(?:mon|du) mobile|móvil|celular|telemóvel|dispositivo|telefono"
+    r"|cellulare|toestel"
+    r"|apparaat|telefoon|mobiel|\bmobil\b|enhet|telefon|urządze|komór|устройств|телефон|手机|手機|设备|裝置"
+    r"|携帯|スマ",
     re.IGNORECASE,
 )
 
@@ -45,29 +50,39 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _ITSELF = re.compile(
-    r"(?:(?:the )?(?:information|contents?)(?: contained)? (?:in|of) |)(?:this|the)(?: \w+)? ?(?:e-?mail|message|communication"
-    r"|transmission)|(?:(?:die|der) (?:informationen|inhalte?)(?: in|) )?diese[rs]? (?:e-?mail|nachricht|mail|mitteilung)"
-    r"|die (?:in dieser|information)|(?:les informations contenues dans )?(?:ce|cet|cette) (?:message|courriel|e-?mail|mail"
+    r"(?:(?:the )?(?:information|contents?)(?: contained)? (?:in|of) |)(?:this|the)(?: \w+)? ?(?:e-?mail"
+    r"|message|communication"
+    r"|transmission)|(?:(?:die|der) (?:informationen|inhalte?)(?: in|) )?diese[rs]? (?:e-?mail|nachricht"
+    r"|mail|mitteilung)"
+    r"|die (?:in dieser|information)|(?:les informations contenues dans )?(?:ce|cet|cette) (?:message"
+    r"|courriel|e-?mail|mail"
     r"|courrier|transmission)|(?:la información contenida en )?(?:este|el presente) (?:mensaje|correo|e-?mail)"
     r"|(?:as informações contidas nest[ae] |)(?:esta|est[ae]|a presente) (?:mensagem|e-?mail|correio)|esta mensagem"
-    r"|(?:le informazioni contenute in )?(?:questo|questa|il presente|la presente) (?:messaggio|e-?mail|comunicazione)"
-    r"|(?:de informatie in )?(?:dit|deze) (?:bericht|e-?mail|mail)|(?:informationen i )?det(?:ta|här) (?:meddelande|mejl"
+    r"|(?:le informazioni contenute in )?(?:questo|questa|il presente|la presente) (?:messaggio|e-?mail"
+    r"|comunicazione)"
+    r"|(?:de informatie in )?(?:dit|deze) (?:bericht|e-?mail|mail)|(?:informationen i )?det(?:ta"
+    r"|här) (?:meddelande|mejl"
     r"|e-?post)|denna e-?post|(?:niniejsza |ta |informacje zawarte w tej )(?:wiadomoś|korespond|e-?mail)"
-    r"|(?:本|此|这封|這封)(?:电子|電子)?(?:邮件|郵件)|(?:この|本)(?:電子)?メール|(?:это|данное|настоящее)(?: электронное)? "
+    r"|(?:本|此|这封|這封)(?:电子|電子)?(?:邮件|郵件)|(?:この|本)(?:電子)?メール|(?:это|данное"
+    r"|настоящее)(?: электронное)? "
     r"(?:сообщение|письмо)",
     re.IGNORECASE,
 )
 _CONFIDENCE = re.compile(
-    r"confiden|privileged|vertraulich|vertrouwelijk|riservat|konfidenti|sekretess|poufn|tajemnic|保密|机密|機密|конфиденц",
+    r"confiden|privileged|vertraulich|vertrouwelijk|riservat|konfidenti|sekretess|poufn|tajemnic|保密|机密"
+    r"|機密|конфиденц",
     re.IGNORECASE,
 )
 _READER = re.compile(
     r"intended|addressee|recipient|in error|notify|delet|destroy|prohibited|unauthori[sz]ed"
     r"|adressat|empfänger|irrtümlich|versehentlich|informieren|vernichten|löschen|unbefugt|nicht gestattet"
-    r"|destinataire|par erreur|avertir|avise|informe|détrui|supprim|interdit|destinatari|por error|por engano|por erro"
+    r"|destinataire|par erreur|avertir|avise|informe|détrui|supprim|interdit|destinatari|por error"
+    r"|por engano|por erro"
     r"|comuni|elimin|apag|prohibid|proibid|per errore|cancell|distrugg|avvis|vietat|geadresseerde|ontvanger|per abuis"
-    r"|ten onrechte|per vergissing|verwijder|waarschuw|vernietig|adressaten|mottagare|av misstag|felaktigt|radera|meddela"
-    r"|adresat|pomyłk|omyłk|usun|powiadom|zabronion|收件人|错收|誤收|误收|错误|通知|删除|刪除|宛先|誤って|誤送信|通知|削除"
+    r"|ten onrechte|per vergissing|verwijder|waarschuw|vernietig|adressaten|mottagare|av misstag|felaktigt"
+    r"|radera|meddela"
+    r"|adresat|pomyłk|omyłk|usun|powiadom|zabronion|收件人|错收|誤收|误收|错误|通知|删除|刪除|宛先|誤って"
+    r"|誤送信|通知|削除"
     r"|адресат|получател|по ошибке|сообщите|удали|уничтож|запрещ",
     re.IGNORECASE,
 )

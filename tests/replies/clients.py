@@ -19,12 +19,12 @@ from replies.script import Block, Case
 HELP = "Example Help Desk <help@example.com>"
 TOKEN_ADDRESS = "help+T.abc123@example.com"
 RULE = "_" * 32
-_WIDE = frozenset("zh ja".split())
+_WIDE = frozenset(["zh", "ja"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """`mark`: what stands before a quoted line, "" when nothing does. `width`: where lines are wrapped, 0 for nowhere."""
+    """`mark`: what stands before a quoted line, "" for nothing. `width`: where lines are wrapped, 0 for nowhere."""
 
     above: Callable[[Case], Sequence[str]]  # the lines above the quote in the plain part
     mobile: str = ""  # the field of the language with the program's own signature

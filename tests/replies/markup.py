@@ -1,4 +1,5 @@
 """The text/html part of a reply, as each of the programs writes it."""
+# ruff: noqa: E501 - tags are left as long as the programs write them
 
 from __future__ import annotations
 
@@ -90,8 +91,7 @@ def gmail(case: Case, mobile: str, heads: Heads) -> str:
 
     above = f'<div dir="ltr" class="gmail_attr">{linked(case.language.gmail)}<br></div>'
     quote = (
-        '<blockquote class="gmail_quote" style="margin:0px 0px 0px 0.8ex;border-left:1px solid '
-        'rgb(204,204,204);padding-left:1ex">',
+        '<blockquote class="gmail_quote" style="margin:0px 0px 0px 0.8ex;border-left:1px solid rgb(204,204,204);padding-left:1ex">',
         "</blockquote>",
     )
     body = _cited(case, mobile, own=own, quote=quote, above=above, frame=('<br><div class="gmail_quote">', "</div>"))

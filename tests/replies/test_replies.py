@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 
 import pytest
-from replies.clients import build
-from replies.script import Case, cases
 
 from daemon.core.limits import Limits
 from daemon.core.message import Message
 from daemon.core.parse import parse
+from replies.clients import build
+from replies.script import Case, cases
 
 CASES = cases()
 EXACT = 0.97  # of all replies; the others may keep more
 
 
-@lru_cache(maxsize=None)
+@cache
 def read(case: Case) -> Message:
     sent = ("\n".join(case.language.letter),) if "sent" in case.options else ()
     return parse(build(case), Limits(), sent)
