@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from benchmarks.desk import LOOPBACK
 from benchmarks.mails import DESK, Mail
 
+_IDLE_S = 20.0  # the daemon waits 60 s for a command
 _END = b"\r\n.\r\n"
 _HELLO = b"250-relay.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n"
 
@@ -155,17 +156,25 @@ class Client:
 
 
 class Clients:
-    """Kept sessions, as a busy MTA holds them; more are opened when all are busy."""
+    """Kept sessions, as a busy MTA holds them; more are opened when all are busy, and none is kept idle for long."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._free: list[Client] = []
+        self._free: list[tuple[Client, float]] = []
 
     async def send(self, mail: Mail) -> Sent:
-        client = self._free.pop() if self._free else await self._opened()
+        client = await self._taken()
         sent = await client.send(mail)
-        self._free.append(client)
+        self._free.append((client, time.perf_counter()))
         return sent
+
+    async def _taken(self) -> Client:
+        while self._free:
+            client, since = self._free.pop()
+            if time.perf_counter() - since < _IDLE_S:
+                return client
+            await client.close()
+        return await self._opened()
 
     async def _opened(self) -> Client:
         client = Client()
@@ -173,7 +182,7 @@ class Clients:
         return client
 
     async def close(self) -> None:
-        for client in self._free:
+        for client, _ in self._free:
             await client.close()
 
 
