@@ -101,10 +101,17 @@ def test_an_unclosed_script_loses_no_words() -> None:
             ["On x, y wrote:", "> you"],
             "me",
         ),
+        ('me<div name="quote"><div><b>Von:</b> you</div></div>', ["> Von: you"], "me"),
+        (
+            'me<hr id="zwchr"><div data-marker="__HEADERS__">From: you</div>',
+            ["____________________", "From: you"],
+            "me",
+        ),
+        ('me<blockquote style="margin:0 0 0 40px;border:none;padding:0px">too</blockquote>', [], "me too"),
         ('me<div class="yahoo_quoted"><div>you</div></div>', ["> you"], "me"),
         ("me<blockquote>you<blockquote>they</blockquote></blockquote>", ["> you", ">", "> > they"], "me"),
     ],
-    ids=["blockquote", "gmail", "outlook", "outlook web", "thunderbird", "yahoo", "nested"],
+    ids=["blockquote", "gmail", "outlook", "outlook web", "thunderbird", "gmx", "zimbra", "indent", "yahoo", "nested"],
 )
 def test_quotes_are_marked(source: str, quoted: list[str], own: str) -> None:
     """What mail programs mark as the mail below carries the mark."""

@@ -236,6 +236,35 @@ def test_answers_below_an_unmarked_quote_of_ours_are_found() -> None:
     assert "still smoking" not in found.new
 
 
+def test_a_pasted_shell_stays() -> None:
+    """Lines with ">" that nobody introduced stay above the program's own quote, and in a mail that answers nothing."""
+    shell = "It says\n> connect host7\n> login jo\nand stops."
+    quote = "\n\nOn 3 Nov 2026, at 10:00, Ann Lee <ann@example.org> wrote:\n> Which host is it, please?"
+
+    assert parts(shell + quote).new == shell
+    assert split([Line(line) for line in shell.split("\n")], About(reply=False)).new == shell
+    assert parts("> Which host is it, please?\nhost7" + quote).new == "host7"
+    assert parts("so\n>>> import os\n>>> os.fork()\nfails").new == "so\n>>> import os\n>>> os.fork()\nfails"
+
+
+def test_answers_pointed_at_are_kept() -> None:
+    """Above a mail quoted without marks, "see below" keeps all of it; in a long text it does not."""
+    below = f"\n\n{BLOCKS['en']}\n\nWhich floor?\nThe second."
+
+    assert "The second." in parts(f"See below.{below}").new
+    assert "The second." in parts(f"Siehe unten.{below}").new
+    assert "The second." not in parts(f"{'The printer on the floor below is broken. ' * 6}{below}").new
+
+
+def test_a_block_of_those_we_answer_needs_no_order() -> None:
+    """Labels in Zimbra's order are a quote when they name whom we answer; pasted headers name somebody else."""
+    block = "From: Ann Lee <ann@example.org>\nTo: Bob\nSent: Tuesday, November 3\nSubject: x\n\nold"
+    lines = [Line(line) for line in f"new\n\n{block}".split("\n")]
+
+    assert split(lines, About(people=frozenset({"ann@example.org"}))).new == "new"
+    assert "old" in split(lines, About(people=frozenset({"eve@example.org"}))).new
+
+
 @pytest.mark.parametrize(
     "piece",
     [
@@ -249,6 +278,8 @@ def test_answers_below_an_unmarked_quote_of_ours_are_found() -> None:
         "wrote:\n",
         "> a\nb\n",
         "<a@b.c>:\n",
+        "> a\n\nb wrote:\n> c\n",
+        "This e-mail\n> a\n",
     ],
 )
 def test_hostile_text_is_linear(piece: str) -> None:
