@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from sqlalchemy import create_engine, exc, pool, text
 
@@ -168,20 +169,24 @@ team = 100000
 
     def send(self, samples: Sequence[Sample], *, threads: int = 4) -> None:
         """Hand in every mail until it is taken; restarts a daemon that died, as systemd does."""
+        over = Event()
 
         def deliver(sample: Sample) -> None:
             end = time.monotonic() + _PATIENCE_S
-            while not self.send_once(sample):
+            while not over.is_set() and not self.send_once(sample):
                 assert time.monotonic() < end, f"nobody takes {sample.message_id}:\n{self.tail()}"
                 time.sleep(0.02)
 
         with ThreadPoolExecutor(threads) as workers:
             futures = [workers.submit(deliver, sample) for sample in samples]
-            while not all(future.done() for future in futures):
-                self.revive()
-                time.sleep(0.02)
-            for future in futures:
-                future.result()
+            try:
+                while not all(future.done() for future in futures):
+                    self.revive()
+                    time.sleep(0.02)
+                for future in futures:
+                    future.result()
+            finally:
+                over.set()  # when the daemon ended for another reason than a kill, nobody need wait for it
 
     # -- what one sees ------------------------------------------------------------------------------------------
 

@@ -28,13 +28,13 @@ def main() -> None:
             code = _reap(request["wait"])
             if code is not None:
                 children.discard(request["wait"])
-            _say(code=code)
+            _say(code=code, number=request["number"])
             continue
         pid = os.fork()
         if pid == 0:
             _become(request)
         children.add(pid)
-        _say(pid=pid)
+        _say(pid=pid, number=request["number"])
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

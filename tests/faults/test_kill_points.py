@@ -22,6 +22,7 @@ from tests.peers.conftest import Dovecot
 
 IMAP = ("after_fetch", "after_store", "before_flag", "after_flag")
 _SHORT, _LONG = 5, 50
+pytestmark = pytest.mark.timeout(400)  # seven starts: 10 s on two idle cores, minutes on a machine that is busy
 
 
 @pytest.mark.parametrize("point", [*AT_THE_DOOR, *SETTLING, *SENDING])

@@ -14,6 +14,8 @@ from tests.e2e.sink import Sink
 from tests.faults.kills import prove
 from tests.faults.two_nodes import run_two_nodes
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @dataclass(frozen=True)
 class Mutated:
