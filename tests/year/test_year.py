@@ -30,11 +30,15 @@ def lived(home: Path, amount: int, days: int) -> Year:
     return year
 
 
+# One worker lives the year for all tests of this module; a machine under load may take its time.
+pytestmark = [pytest.mark.xdist_group("year"), pytest.mark.timeout(900)]
+
+
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param((300, 120), id="short"),
-        pytest.param((10_000, 365), id="year", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+        pytest.param((10_000, 365), id="year", marks=[pytest.mark.soak]),
     ],
 )
 def year(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
