@@ -113,9 +113,19 @@ def test_a_tier_that_the_catalogue_forbids_never_wins():
     """The model may say tier 4; a category that allows 0–2 goes to its own default."""
     policy = a_policy(categories=(a_category(tiers=(0, 1, 2), tier=1),))
 
-    decision = judge(a_reading(prediction=a_prediction(tier=4)), policy=policy)
+    decision = judge(a_reading(prediction=a_prediction(tier=4, tier_sure=True)), policy=policy)
 
     assert decision.opening.tier == 1
+
+
+@pytest.mark.parametrize(("sure", "tier"), [(True, 3), (False, 1)])
+def test_only_a_proven_tier_overrules_the_catalogue(sure, tier):
+    """A sure category with an unsure tier goes to the category's own tier."""
+    policy = a_policy(categories=(a_category(tier=1),))
+
+    decision = judge(a_reading(prediction=a_prediction(tier=3, tier_sure=sure)), policy=policy)
+
+    assert decision.opening.tier == tier
 
 
 def test_a_category_that_the_catalogue_does_not_know_is_triage():
