@@ -7,6 +7,7 @@ that is no longer true (`core.due`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -14,11 +15,13 @@ from sqlalchemy import Connection
 
 from daemon import crash
 from daemon.core.due import decide_due
+from daemon.core.notice import Notice, NoticeKind
+from daemon.core.ticket import Ticket
 from daemon.errors import Unavailable
 from daemon.loops.current import Current
 from daemon.loops.enact import Desked, enact
 from daemon.loops.wake import Wake
-from daemon.store import clocks
+from daemon.store import clocks, outbox
 from daemon.store import context as contexts
 from daemon.store.clocks import DueClock
 from daemon.store.committer import Committer
@@ -48,9 +51,19 @@ def fire(tx: Connection, clock: DueClock, desked: Desked) -> str:
             policy=desked.policy,
             now=desked.now,
         )
-        enact(tx, decision, desked)
+        enact(tx, replace(decision, notices=_once(tx, ticket, decision.notices, desked.now)), desked)
         reason = decision.reason
     return reason
+
+
+def _once(tx: Connection, ticket: Ticket, notices: tuple[Notice, ...], now: datetime) -> tuple[Notice, ...]:
+    """Two targets missed at one instant are one reminder for each person; the journal has both."""
+    return tuple(
+        notice
+        for notice in notices
+        if notice.kind is not NoticeKind.REMINDER
+        or not outbox.told(tx, ticket_id=ticket.id, kind=notice.kind, to=notice.to, at=now)
+    )
 
 
 class TickLoop:

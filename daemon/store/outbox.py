@@ -82,6 +82,12 @@ def spoken(tx: Connection, ticket_id: int) -> bool:
     return tx.execute(_SPOKEN, {"ticket_id": ticket_id}).first() is not None
 
 
+def told(tx: Connection, *, ticket_id: int, kind: str, to: Address, at: datetime) -> bool:
+    """True when a mail of this kind about the ticket was queued for the address at this very instant."""
+    values = {"ticket_id": ticket_id, "kind": str(kind), "recipient": str(to), "at": at}
+    return tx.execute(_TOLD, values).first() is not None
+
+
 def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) -> Queued:
     """Take the credits and write the row, or say which bound is spent and write nothing.
 
@@ -226,6 +232,16 @@ _SPOKEN = (
     .where(
         OUTBOX.c.ticket_id == bindparam("ticket_id"),
         OUTBOX.c.kind.in_([NoticeKind.ACKNOWLEDGMENT.value, NoticeKind.REPLY.value]),
+    )
+    .limit(1)
+)
+_TOLD = (
+    select(OUTBOX.c.id)
+    .where(
+        OUTBOX.c.ticket_id == bindparam("ticket_id"),
+        OUTBOX.c.kind == bindparam("kind"),
+        OUTBOX.c.created_at == bindparam("at"),
+        OUTBOX.c.recipient == bindparam("recipient"),
     )
     .limit(1)
 )
