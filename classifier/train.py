@@ -243,31 +243,33 @@ def _setting(problem: linear.Problem, recipe: Recipe) -> linear.Setting:
     Likelihood, not macro-F1: on a few thousand rows F1 moves by chance more than by cost (decision 0302).
     """
     size = problem.matrix.nnz * problem.labels
-    settings = [linear.Setting(cost=c) for c in sorted(recipe.costs)]
-    chosen = settings[0]
+    chosen = linear.Setting(cost=min(recipe.costs))
     if not len(problem.tested):
         chosen = linear.Setting(cost=1.0)
-    elif len(settings) > 1 or len(recipe.sharpness) > 1:
+    elif len(recipe.costs) > 1 or len(recipe.sharpness) > 1:
         if len(problem.truth) > recipe.search_rows:
             random = np.random.default_rng(recipe.seed)
             problem = problem.take(np.sort(random.permutation(len(problem.truth))[: recipe.search_rows]))
         # Two folds are held out while searching, all of them afterwards: 40 % of the time.
         searched = np.where(problem.fold < SEARCH_FOLDS, problem.fold, linear.ALWAYS)
         problem = replace(problem, fold=searched)
-        chosen, least = _best(problem, settings)
-        sharper = [replace(chosen, sharpness=s) for s in recipe.sharpness if s > 0]
-        if sharper:
-            other, less = _best(problem, sharper)
-            chosen = other if less < least else chosen
+        cost, least = _best(problem, sorted(recipe.costs), 0.0)
+        chosen = linear.Setting(cost=cost)
+        for sharpness in (s for s in recipe.sharpness if s > 0):
+            _, less = _best(problem, (cost,), sharpness)
+            if less < least:
+                chosen, least = replace(chosen, sharpness=sharpness), less
     if not recipe.blend:
         return chosen
     return replace(chosen, blend=(0.4, 0.3, 0.3) if size <= LOGISTIC_LIMIT else (0.5, 0.5))
 
 
-def _best(problem: linear.Problem, settings: Sequence[linear.Setting]) -> tuple[linear.Setting, float]:
-    losses = [_loss(linear.out_of_fold(problem, s).parts[0], problem.truth[problem.tested]) for s in settings]
+def _best(problem: linear.Problem, costs: Sequence[float], sharpness: float) -> tuple[float, float]:
+    """The cost of the least loss, and that loss."""
+    truth = problem.truth[problem.tested]
+    losses = [_loss(scores, truth) for scores in linear.sweep(problem, costs, sharpness)]
     best = int(np.argmin(losses))
-    return settings[best], losses[best]
+    return costs[best], losses[best]
 
 
 def _loss(scores: Array, truth: Index) -> float:
