@@ -10,13 +10,14 @@ requester gets an answer: the override, else the shipped template, else a plain 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import BaseLoader, ChoiceLoader, DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment as _Environment
+from markupsafe import escape
 
 from daemon import resources
 from daemon.core.address import Address
@@ -28,6 +29,7 @@ from daemon.core.sla import Hours, Promise
 from daemon.errors import Misconfigured
 from daemon.languages import DEFAULT, choose, hours_in_words, in_language, plain_letter, say_instant
 from daemon.paragraphs import WORDS_MARK, plain, read_letter
+from daemon.slots import Slotted, place, read
 
 __all__ = ["Renderer", "hours_in_words", "say_instant"]
 
@@ -48,9 +50,23 @@ _STEM = {
 _AUTOMATIC = TO_REQUESTER
 _WORDLESS = _AUTOMATIC | {NoticeKind.REMINDER}  # nobody's own words are in these
 _LAYOUT = "letter.html.j2"
+_FILLED = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TEAM})  # of every mail; their templates branch on no slot …
+_SLOTS = ("reference", "name", "due", "previous_due", "closes", "subject")  # … but for its being empty
+_LINK_SLOT = "mailto:link{}@slot.invalid"  # what a link may look like
+_LINK_CHARS = 2_000
+_FORMS = 2_000  # a desk has some hundred (language, category, hours, what is known)
 _VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120}
 _SHORT_CHARS = 100
 _TROUBLE = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A letter with places for what differs from ticket to ticket."""
+
+    neutral: Slotted
+    text: Slotted
+    html: Slotted
 
 
 class Renderer:
@@ -65,6 +81,7 @@ class Renderer:
         self._shipped = _environment(shipped)
         self._mine = _environment(ChoiceLoader([mine, shipped]))
         self._own = frozenset(mine.list_templates())
+        self._forms: dict[tuple[object, ...], _Form] = {}
         for name in shipped.list_templates():
             self._shipped.get_template(name)
         names = self._mine.list_templates()
@@ -109,6 +126,8 @@ class Renderer:
         name = f"{language}/{_STEM[notice.kind]}.txt.j2"
         values = _values(notice, facts)
         trouble = ""
+        if notice.kind in _FILLED and not self._touches(name) and (letter := self._filled(name, notice, values)):
+            return letter
         for environment in (self._mine, self._shipped) if self._touches(name) else (self._shipped,):
             try:
                 return replace(self._letter(environment, name, notice, values), trouble=trouble)
@@ -117,6 +136,52 @@ class Renderer:
         reference, desk = str(values["reference"]), str(values["desk"])
         text = str(values["words"]) or plain_letter(reference, desk, str(values["due"]), language)
         return Letter(subject=_subject(notice, reference, desk), text=f"{text}\n", language=language, trouble=trouble)
+
+    def _filled(self, name: str, notice: Notice, values: Mapping[str, object]) -> Letter | None:
+        """The same letter out of its kept form; None when only rendering it anew can tell how it looks."""
+        shown, said = _parted(values)
+        if any(len(value) > _LINK_CHARS for each, value in said.items() if each.startswith("link")):
+            return None
+        key = (name, *shown.values())
+        form = self._forms.get(key)
+        if form is None:
+            try:
+                form = self._form(name, shown)
+            except _TROUBLE:
+                return None
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            self._forms[key] = form
+        words = said["words"]
+        # What is set strongly is found by its words: these must stand at their own places and nowhere else.
+        unread = {each: "" if each == "words" or each.startswith("link") else value for each, value in said.items()}
+        plain_part = form.text.fill(unread)
+        for strong in ("due", "reference"):
+            if said[strong] and plain_part.count(said[strong]) != form.text.names.count(strong):
+                return None
+        limit = TEXT_BYTES if notice.kind in _AUTOMATIC else _LAYOUT_CHARS
+        text = form.text.fill(said)
+        subject = _subject(notice, said["reference"], form.neutral.fill(said) or str(values["desk"]))
+        html = form.html.fill({each: str(escape(value)) for each, value in (*said.items(), ("title", subject))})
+        too_long = len(text.encode("utf-8", "replace")) - len(words.encode("utf-8", "replace")) > limit
+        if too_long or len(html) > _LAYOUT_CHARS + 8 * len(words):
+            return None
+        return Letter(subject=subject, text=text, html=html, language=name.partition("/")[0])
+
+    def _form(self, name: str, shown: Mapping[str, object]) -> _Form:
+        words = str(shown["words"])
+        strong = tuple(str(shown[each]) for each in ("due", "reference") if shown[each])
+        neutral, paragraphs = read_letter(_run(self._shipped, name, shown, _LAYOUT_CHARS), words, strong)
+        if words and not any(paragraph.kind == "words" for paragraph in paragraphs):
+            raise ValueError("the template leaves out {{ text }}, the words of a person")
+        text = "\n\n".join(map(plain, paragraphs)) + "\n"
+        language = name.partition("/")[0]
+        setting = {**shown, "text": words, "language": language, "subject": place("title"), "paragraphs": paragraphs}
+        html = _run(self._shipped, _LAYOUT, setting, _LAYOUT_CHARS)
+        for index in range(len(shown["links"])):  # type: ignore[arg-type]
+            text = text.replace(_LINK_SLOT.format(index), place(f"link{index}"))
+            html = html.replace(_LINK_SLOT.format(index), place(f"link{index}"))
+        return _Form(neutral=read(neutral), text=read(text), html=read(html))
 
     def _letter(self, environment: _Environment, name: str, notice: Notice, values: Mapping[str, object]) -> Letter:
         language = name.partition("/")[0]
@@ -241,6 +306,21 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values["words"] = "" if notice.kind in _WORDLESS else _readable(notice.text)
     values["text"] = WORDS_MARK
     return values
+
+
+def _parted(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+    """The values with places for what differs from ticket to ticket, and what goes there; what is empty stays so."""
+    said = {name: str(values[name]) for name in (*_SLOTS, "words")}
+    shown = {**values, **{name: place(name) if value else "" for name, value in said.items()}}
+    for name, pairs in (("detail", values["detail"]), ("links", values["links"])):
+        assert isinstance(pairs, tuple)
+        single = name.rstrip("s")
+        said |= {f"{single}{index}": value for index, (_, value) in enumerate(pairs)}
+        shown[name] = tuple(
+            (label, "" if not value else _LINK_SLOT.format(index) if name == "links" else place(f"{single}{index}"))
+            for index, (label, value) in enumerate(pairs)
+        )
+    return shown, said
 
 
 def _links(orders: tuple[str, ...], reference: str, reply_to: Address) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ from daemon.core.ticket import TicketId
 from daemon.store.columns import Instant, from_micros
 from daemon.store.engine import is_sqlite
 from daemon.store.faults import LeaseLost
+from daemon.store.prepared import Prepared
 from daemon.store.rows import insert_absent
 from daemon.store.schema import CLOCK
 
@@ -48,7 +49,7 @@ def start(tx: Connection, ticket_id: int, clocks: Sequence[ClockStart], *, now: 
     ]
     if not rows:
         return
-    tx.execute(_REVIVE, [{"b_ticket_id": ticket_id, "b_name": row["name"], "b_due_at": row["due_at"]} for row in rows])
+    _REVIVE.many(tx, [{"b_ticket_id": ticket_id, "b_name": row["name"], "b_due_at": row["due_at"]} for row in rows])
     insert_absent(tx, CLOCK, rows)
 
 
@@ -99,7 +100,7 @@ _STOP = (
     )
     .values(state="cancelled", ended_at=bindparam("b_now"))
 )
-_REVIVE = (
+_REVIVE = Prepared(
     update(CLOCK)
     .where(
         CLOCK.c.ticket_id == bindparam("b_ticket_id"),

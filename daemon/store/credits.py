@@ -21,6 +21,7 @@ from daemon.errors import Unavailable
 from daemon.store import journal
 from daemon.store.columns import key
 from daemon.store.engine import exclusive
+from daemon.store.prepared import Prepared
 from daemon.store.rows import insert_absent
 from daemon.store.schema import CREDIT
 
@@ -88,8 +89,7 @@ def take(
     opened = [purse for purse in wanted if purse.name not in stored]
     rows = [{"scope": each.scope, "key": each.key, "left": each.limit, "last_at": now} for each in opened]
     insert_absent(tx, CREDIT, rows)
-    taken = tx.execute(_TAKE, _keys(wanted))
-    if taken.rowcount != len(wanted):  # the guard `left > 0` is the law, whatever was read before
+    if _TAKE.run(tx, _keys(wanted)) != len(wanted):  # the guard `left > 0` is the law, whatever was read before
         raise Unavailable("credits changed while they were taken; try again")
     if opened:
         lines.append(journal.Line(name=OPENED, facts=tuple((purse.name, str(purse.limit)) for purse in opened)))
@@ -122,8 +122,7 @@ def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> 
     """`address` wrote to us: its silence ends here. Counts the silence first, when it was long enough."""
     found = purses(address, policy)
     since = now - timedelta(days=policy.credits.silence_days)
-    touched = tx.execute(_TOUCH, {"b_key": found[-1].key, "b_now": now, "b_since": since})
-    if touched.rowcount:
+    if _TOUCH.run(tx, {"b_key": found[-1].key, "b_now": now, "b_since": since}):
         return
     exclusive(tx)
     stored = _stored(tx, found)
@@ -135,7 +134,7 @@ def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> 
 
 def _stored(tx: Connection, wanted: tuple[Purse, ...]) -> dict[str, tuple[int, datetime]]:
     """What is left and when it last was heard of, by purse name; a purse never used is not in it."""
-    return {f"{row.scope}:{row.key}": (row.left, row.last_at) for row in tx.execute(_STORED, _keys(wanted))}
+    return {f"{row.scope}:{row.key}": (row.left, row.last_at) for row in _STORED.rows(tx, _keys(wanted))}
 
 
 def _keys(wanted: tuple[Purse, ...]) -> dict[str, str | None]:
@@ -183,10 +182,12 @@ _ANY = or_(
         for scope in SCOPES
     )
 )
-_TAKE = update(CREDIT).where(_ANY, CREDIT.c.left > 0).values(left=CREDIT.c.left - 1)
+_TAKE = Prepared(update(CREDIT).where(_ANY, CREDIT.c.left > 0).values(left=CREDIT.c.left - 1))
 _ADD = update(CREDIT).where(*_THIS).values(left=CREDIT.c.left + bindparam("b_amount"))
 _ADD_BELOW = update(CREDIT).where(*_THIS, CREDIT.c.left < bindparam("b_limit")).values(left=CREDIT.c.left + 1)
-_TOUCH = update(CREDIT).where(*_ADDRESS, CREDIT.c.last_at > bindparam("b_since")).values(last_at=bindparam("b_now"))
+_TOUCH = Prepared(
+    update(CREDIT).where(*_ADDRESS, CREDIT.c.last_at > bindparam("b_since")).values(last_at=bindparam("b_now"))
+)
 _RESTART = update(CREDIT).where(*_ADDRESS).values(last_at=bindparam("b_now"))
-_STORED = select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left, CREDIT.c.last_at).where(_ANY)
+_STORED = Prepared(select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left, CREDIT.c.last_at).where(_ANY))
 _TEAMS_BELOW = select(CREDIT.c.key, CREDIT.c.left).where(CREDIT.c.scope == "team", CREDIT.c.left < bindparam("limit"))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from daemon.core.address import Address
 from daemon.core.credit import canonical
 from daemon.core.decision import Hold
+from daemon.store.prepared import Prepared
 from daemon.store.schema import HOLD
 
 
@@ -16,7 +17,8 @@ def until(tx: Connection, address: Address | None) -> datetime | None:
     """When the hold on `address` ends (it may be past), None when there is none."""
     if address is None:
         return None
-    return tx.execute(_UNTIL, {"address": canonical(address)}).scalar_one_or_none()
+    found: datetime | None = _UNTIL.scalar(tx, {"address": canonical(address)})
+    return found
 
 
 def place(tx: Connection, hold: Hold) -> None:
@@ -25,5 +27,5 @@ def place(tx: Connection, hold: Hold) -> None:
     tx.execute(insert(HOLD), {"address": hold.address, "until": hold.until, "reason": hold.reason})
 
 
-_UNTIL = select(HOLD.c.until).where(HOLD.c.address == bindparam("address"))
+_UNTIL = Prepared(select(HOLD.c.until).where(HOLD.c.address == bindparam("address")))
 _LIFT = delete(HOLD).where(HOLD.c.address == bindparam("b_address"))

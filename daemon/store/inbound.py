@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, type_coerce, update
+from sqlalchemy import Connection, bindparam, func, select, text, type_coerce, update
 
 from daemon.core.envelope import Acceptance, Channel, Envelope, Receipt
 from daemon.store import envelopes
 from daemon.store.columns import Instant, key
 from daemon.store.engine import is_sqlite
 from daemon.store.faults import LeaseLost
+from daemon.store.prepared import Prepared, inserting
 from daemon.store.rows import new_ids
 from daemon.store.schema import DELIVERY, INBOUND, RAW
 
@@ -106,8 +107,7 @@ def accept_many(tx: Connection, arrivals: Sequence[Arrival]) -> tuple[Receipt, .
             fetched[key(source)] = (inbound_id, arrival.digest)
         receipts.append(Receipt(inbound_id=inbound_id, acceptance=acceptance))
     for statement, rows in zip(_INSERTS, (mails, raws, deliveries), strict=True):
-        if rows:
-            tx.execute(statement, rows)
+        statement.many(tx, rows)
     return tuple(receipts)
 
 
@@ -120,9 +120,8 @@ def claim(
     """
     taken = {
         row.id: row
-        for row in tx.execute(
-            _CLAIM if is_sqlite(tx) else _CLAIM_LOCKED,
-            {"owner": owner, "now": now, "until": now + lease, "count": limit, "bytes": limit_bytes},
+        for row in (_CLAIM if is_sqlite(tx) else _CLAIM_LOCKED).rows(
+            tx, {"owner": owner, "now": now, "until": now + lease, "count": limit, "bytes": limit_bytes}
         )
     }
     if not taken:
@@ -144,8 +143,8 @@ def claim(
 
 def settle(tx: Connection, *, inbound_id: int, fence: int, settlement: Settlement, now: datetime) -> None:
     """Record how the mail ended. Raises LeaseLost when another worker has it or had it: roll all of it back."""
-    done = tx.execute(
-        _SETTLE,
+    done = _SETTLE.run(
+        tx,
         {
             "b_id": inbound_id,
             "b_fence": fence,
@@ -158,7 +157,7 @@ def settle(tx: Connection, *, inbound_id: int, fence: int, settlement: Settlemen
             "b_now": now,
         },
     )
-    if done.rowcount != 1:
+    if done != 1:
         raise LeaseLost(f"mail {inbound_id} was taken by another worker")
 
 
@@ -186,7 +185,7 @@ def backlog(tx: Connection) -> Backlog:
 
 def raw_of(tx: Connection, inbound_id: int) -> bytes | None:
     """The mail exactly as it came, None when it is not (or no longer) stored."""
-    value = tx.execute(_RAW_OF, {"id": inbound_id}).scalar_one_or_none()
+    value = _RAW_OF.scalar(tx, {"id": inbound_id})
     return None if value is None else bytes(value)
 
 
@@ -238,8 +237,8 @@ def _fetched(tx: Connection, arrivals: Iterable[Arrival]) -> dict[str, tuple[int
     return {row.source_key: (row.inbound_id, row.digest) for row in tx.execute(_BY_SOURCE, {"sources": sources})}
 
 
-_INSERTS = (insert(INBOUND), insert(RAW), insert(DELIVERY))  # in the order of their foreign keys
-_RAW_OF = select(RAW.c.bytes).where(RAW.c.inbound_id == bindparam("id"))
+_INSERTS = (inserting(INBOUND), inserting(RAW), inserting(DELIVERY))  # in the order of their foreign keys
+_RAW_OF = Prepared(select(RAW.c.bytes).where(RAW.c.inbound_id == bindparam("id")))
 _SAME_ID = (
     select(INBOUND.c.desk, INBOUND.c.message_id, func.min(INBOUND.c.id).label("first"))
     .where(
@@ -274,8 +273,9 @@ WHERE id IN (SELECT id FROM running WHERE total - size < :bytes)
 RETURNING id, fence, attempts
 """
 _INSTANTS = (bindparam("now", type_=Instant), bindparam("until", type_=Instant))
-_CLAIM = text(_CLAIM_SQL.format(lock="")).bindparams(*_INSTANTS)
-_CLAIM_LOCKED = text(_CLAIM_SQL.format(lock="FOR UPDATE SKIP LOCKED")).bindparams(*_INSTANTS)
+_FENCED = ("id", "fence", "attempts")
+_CLAIM = Prepared(text(_CLAIM_SQL.format(lock="")).bindparams(*_INSTANTS), returns=_FENCED)
+_CLAIM_LOCKED = Prepared(text(_CLAIM_SQL.format(lock="FOR UPDATE SKIP LOCKED")).bindparams(*_INSTANTS), returns=_FENCED)
 _CLAIMED_MAIL = (
     select(DELIVERY, INBOUND.c.desk, INBOUND.c.message_id, INBOUND.c.id_reused, RAW.c.bytes)
     .join(INBOUND, INBOUND.c.id == DELIVERY.c.inbound_id)
@@ -284,7 +284,7 @@ _CLAIMED_MAIL = (
     .order_by(DELIVERY.c.inbound_id)
 )
 _OURS = (INBOUND.c.id == bindparam("b_id"), INBOUND.c.fence == bindparam("b_fence"), _PENDING)
-_SETTLE = (
+_SETTLE = Prepared(
     update(INBOUND)
     .where(*_OURS)
     .values(

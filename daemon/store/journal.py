@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from daemon.store.columns import bounded
 from daemon.store.engine import exclusive
+from daemon.store.prepared import inserting
 from daemon.store.schema import JOURNAL
 
 _FACT_CHARACTERS = 500
@@ -48,8 +49,8 @@ def append(tx: Connection, lines: Sequence[Line], *, now: datetime) -> None:
     if not lines:
         return
     exclusive(tx)
-    tx.execute(
-        _INSERT,
+    _INSERT.many(
+        tx,
         [
             {
                 "at": now,
@@ -94,7 +95,7 @@ def _load(row: Row[tuple[int, datetime, str, int | None, int | None, str]]) -> W
     )
 
 
-_INSERT = insert(JOURNAL)
+_INSERT = inserting(JOURNAL)
 _READ = select(JOURNAL).where(JOURNAL.c.id > bindparam("after")).order_by(JOURNAL.c.id).limit(bindparam("count"))
 _OF_INBOUND = select(JOURNAL).where(JOURNAL.c.inbound_id == bindparam("id")).order_by(JOURNAL.c.id).limit(1000)
 _OF_TICKET = (

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from daemon.core.sla import Promise
+from daemon.store.prepared import Prepared, inserting
 from daemon.store.schema import PROMISE
 
 
@@ -22,8 +23,8 @@ def make(tx: Connection, ticket_id: int, promise: Promise, *, now: datetime, fir
     last = 0 if first else tx.execute(_LAST, {"ticket_id": ticket_id}).scalar() or 0
     if last:
         tx.execute(_REVISE, {"b_ticket_id": ticket_id})
-    tx.execute(
-        insert(PROMISE),
+    _INSERT.run(
+        tx,
         {
             "ticket_id": ticket_id,
             "sequence": last + 1,
@@ -43,7 +44,7 @@ def make(tx: Connection, ticket_id: int, promise: Promise, *, now: datetime, fir
 
 def say(tx: Connection, ticket_id: int, *, due_at: datetime, said: str, notice_id: int) -> None:
     """The notice that says the promise of this instant was queued, in these words."""
-    tx.execute(_SAY, {"b_ticket_id": ticket_id, "b_due_at": due_at, "b_said": said, "b_notice_id": notice_id})
+    _SAY.run(tx, {"b_ticket_id": ticket_id, "b_due_at": due_at, "b_said": said, "b_notice_id": notice_id})
 
 
 def answer(tx: Connection, ticket_id: int, *, now: datetime) -> None:
@@ -61,12 +62,13 @@ def break_open(tx: Connection, ticket_id: int, *, now: datetime) -> None:
     tx.execute(_BREAK, {"b_ticket_id": ticket_id, "b_now": now})
 
 
+_INSERT = inserting(PROMISE)
 _TICKET = PROMISE.c.ticket_id == bindparam("b_ticket_id")
 _OPEN = PROMISE.c.state == "open"
 _LAST = select(func.max(PROMISE.c.sequence)).where(PROMISE.c.ticket_id == bindparam("ticket_id"))
 _REVISE = update(PROMISE).where(_TICKET, _OPEN).values(state="revised")
 _SUSPEND = update(PROMISE).where(_TICKET, _OPEN).values(state=bindparam("b_state"))
-_SAY = (
+_SAY = Prepared(
     update(PROMISE)
     .where(_TICKET, PROMISE.c.due_at == bindparam("b_due_at"), PROMISE.c.said == "")
     .values(said=bindparam("b_said"), notice_id=bindparam("b_notice_id"))

@@ -12,18 +12,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Insert
 
 from daemon.store.engine import is_sqlite
+from daemon.store.prepared import Prepared
 
-_LAST_ID = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+_LAST_ID = Prepared(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), returns=("seq",))
 _NEXT_IDS = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
 
 
 def new_ids(tx: Connection, table: Table, count: int = 1) -> Sequence[int]:
     """`count` ids of `table` (AUTOINCREMENT on SQLite) that nobody else gets, in order."""
     if is_sqlite(tx):
-        last = tx.execute(_LAST_ID, {"name": table.name}).scalar() or 0
+        last = _LAST_ID.scalar(tx, {"name": table.name}) or 0
         return range(last + 1, last + 1 + count)
     return [row[0] for row in tx.execute(_NEXT_IDS, {"name": table.name, "count": count})]
 
@@ -32,15 +32,15 @@ def insert_absent(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]
     """Insert those of `rows` that break no uniqueness rule. For a single row: 1 when it was inserted, else 0."""
     if not rows:
         return 0
-    # One row goes as a single statement: the row count of an executemany is not to be relied on.
-    return tx.execute(_absent(table, tx.dialect.name), list(rows) if len(rows) > 1 else rows[0]).rowcount
+    statement = _absent(table, tx.dialect.name)
+    if len(rows) == 1:  # as a single statement: the row count of an executemany is not to be relied on
+        return statement.run(tx, rows[0])
+    statement.many(tx, rows)
+    return 0
 
 
 @cache
-def _absent(table: Table, dialect: str) -> Insert:
+def _absent(table: Table, dialect: str) -> Prepared:
     if dialect == "sqlite":
-        made: Insert = sqlite.insert(table).on_conflict_do_nothing()
-    else:
-        made = postgresql.insert(table).on_conflict_do_nothing()
-    # SQLAlchemy forgets an INSERT's row count unless told to keep it: on PostgreSQL it would be -1.
-    return made.inline().execution_options(preserve_rowcount=True)
+        return Prepared(sqlite.insert(table).on_conflict_do_nothing().inline())
+    return Prepared(postgresql.insert(table).on_conflict_do_nothing().inline())

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from daemon.store.columns import key
+from daemon.store.prepared import Prepared, inserting
 from daemon.store.rows import insert_absent
 from daemon.store.schema import FINGERPRINT, MESSAGE_REF, TICKET
 
@@ -43,7 +44,7 @@ def tickets_of(tx: Connection, message_ids: Collection[str], *, desk: str) -> tu
 def imprint(tx: Connection, ticket_id: int, fingerprint: str, *, desk: str, now: datetime) -> None:
     """A mail with this fingerprint is on the ticket."""
     if fingerprint:
-        tx.execute(_IMPRINT, {"hash": fingerprint, "desk": desk, "ticket_id": ticket_id, "at": now})
+        _IMPRINT.run(tx, {"hash": fingerprint, "desk": desk, "ticket_id": ticket_id, "at": now})
 
 
 def repeats(
@@ -52,11 +53,11 @@ def repeats(
     """(desk, ticket id) of mails with this fingerprint within the window, newest first."""
     if not fingerprint:
         return ()
-    rows = tx.execute(_REPEATS, {"hash": fingerprint, "since": now - window, "count": limit})
+    rows = _REPEATS.rows(tx, {"hash": fingerprint, "since": now - window, "count": limit})
     return tuple((row.desk, row.ticket_id) for row in rows)
 
 
-_IMPRINT = insert(FINGERPRINT)
+_IMPRINT = inserting(FINGERPRINT)
 _TICKETS_OF = (
     select(MESSAGE_REF.c.message_id, MESSAGE_REF.c.ticket_id)
     .join(TICKET, TICKET.c.id == MESSAGE_REF.c.ticket_id)
@@ -64,7 +65,7 @@ _TICKETS_OF = (
     .order_by(text("CASE origin WHEN 'ancestor' THEN 1 ELSE 0 END"), MESSAGE_REF.c.ticket_id.desc())
     .limit(_FOUND)
 )
-_REPEATS = (
+_REPEATS = Prepared(
     select(FINGERPRINT.c.desk, FINGERPRINT.c.ticket_id)
     .where(FINGERPRINT.c.hash == bindparam("hash"), FINGERPRINT.c.at >= bindparam("since"))
     .order_by(FINGERPRINT.c.at.desc())
