@@ -24,7 +24,8 @@ from sqlalchemy import create_engine, exc, pool, text
 
 from tests.e2e.corpus import ALIAS, DESK, SALES, TEAM, Sample
 from tests.e2e.launch import ByCommand, Launcher, Process, run
-from tests.e2e.sink import Taken, free_port, ids
+from tests.e2e.sink import Taken, ids
+from tests.ports import free_port
 
 _PATIENCE_S = 90.0
 UNREADY = (sqlite3.Error, exc.SQLAlchemyError)

@@ -10,9 +10,9 @@ from tests.e2e.conftest import MakeStage
 from tests.e2e.corpus import Sample, full_mix, mixed
 from tests.e2e.invariants import assert_invariants
 from tests.e2e.mailbox import acted_on, imap_account, marked_ids, taken
-from tests.e2e.sink import free_port
 from tests.e2e.stage import UNREADY, Stage, wait_for
 from tests.peers.conftest import Dovecot, dovecot, short_dir  # noqa: F401
+from tests.ports import free_port
 
 pytestmark = pytest.mark.peer
 

@@ -14,8 +14,9 @@ from classifier import starter
 from tests.e2e.conftest import MakeStage
 from tests.e2e.corpus import mixed
 from tests.e2e.invariants import assert_invariants
-from tests.e2e.sink import Sink, free_port
+from tests.e2e.sink import Sink
 from tests.e2e.stage import Stage, wait_for
+from tests.ports import free_port
 
 
 def refusal(stage: Stage, *words: str) -> str:

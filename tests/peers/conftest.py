@@ -22,16 +22,10 @@ import pytest
 from imapclient import IMAPClient
 
 from tests.conftest import need_program, need_root
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 _START_S = 15.0
-
-
-def free_port() -> int:
-    """A loopback port nobody has now; a moment later somebody might, so servers are waited for by name."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, seconds: float = _START_S) -> None:
