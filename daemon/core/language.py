@@ -2,7 +2,7 @@
 
 py3langid (0.07 ms a text, loaded once in some 100 ms) among the languages people write to desks
 in. Too short, too mixed or too close gives "": the caller then prefers the requester's last
-language. Deterministic; bounded to the first 1,000 letters.
+language. Deterministic; bounded to the first 600 letters.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 _KNOWN = (
@@ -18,7 +19,7 @@ _KNOWN = (
     "lv", "lt", "vi", "id", "th", "hi",
 )  # fmt: skip
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^<>]{0,200}>|[\d_#*=|>\[\]{}()/\\:;,.!?\"'-]+|\s+")
-_CHARS = 1_000  # 2,000 cost three times as much and decided none of 5,130 texts differently (November 2026)
+_CHARS = 600  # 1,000 cost half as much again and decided none of 3,000 long tickets differently (November 2026)
 _LETTERS = 12  # fewer letters say nothing
 _FOREIGN_LETTERS = 20  # to leave the desk's own languages more is asked for
 # Least share of the first language and least ratio to the second. On 3,030 labelled requests in 8 languages
@@ -44,8 +45,8 @@ def detect(text: str, allowed: Sequence[str] = ()) -> str:
     much surer, so that nobody is answered in a guess.
     """
     words = _NOT_WORDS.sub(" ", text[: 4 * _CHARS])[:_CHARS].strip()
-    letters = sum(char.isalpha() for char in words)
-    letters += 5 * len(_DENSE.findall(words))
+    letters = sum(1 for _ in islice(filter(str.isalpha, words), _FOREIGN_LETTERS))  # more say no more
+    letters += 5 * len(_DENSE.findall(words)) if not words.isascii() else 0
     if letters < _LETTERS:
         return ""
     ranked = _identifier().rank(words)
