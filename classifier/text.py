@@ -20,7 +20,7 @@ _LINK = re.compile(r"(?:https?://|www\.)\S{1,2000}")
 _NUMBER = re.compile(r"\d{4,}")
 _HIGH = re.compile(
     "[^\x00-\u02ff]"
-)  # every combining mark is one of these; asking each letter took three times as long
+)  # each combining mark is one; to ask every letter took 3 ×
 _TOKEN = re.compile(r"\b\w\w+\b")
 
 ADDRESS = "emailaddr"
