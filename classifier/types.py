@@ -46,6 +46,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A text like this one that was solved before: the number it was indexed under, and the likeness 0..1."""
+
+    key: int
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What the model says of one document; labels come from a closed set.
 
@@ -67,6 +75,7 @@ class Prediction:
     belongs: float = 0.0  # how much the text looks like the desk's own mails; low is out of scope
     spam: float = 0.0  # evidence beside the guards, 0..1
     reasons: tuple[Reason, ...] = ()
+    nearest: tuple[Neighbour, ...] = ()  # solved tickets of the same desk, most alike first; for people only
 
     @property
     def abstained(self) -> bool:

@@ -43,6 +43,7 @@ def make_reader(settings: Settings, made: Policy) -> ReaderPool:
         WorkerBounds(cpu_s=int(settings.reader.cpu_s), memory_mb=settings.reader.memory_mb),
         model=model_of(settings),
         workers=workers,
+        folder=models.folder_of(settings.state.directory),
     )
 
 

@@ -1,9 +1,10 @@
 """The models of a desk: one directory each below `models` in the state directory, and the link to the one that serves.
 
-Owns the link `active` and the history of its changes. Promises: the switch is one rename, so a daemon that starts
-or looks at any moment finds the old model or the new one, whole; the history is on disk before the link moves, and
-where a crash came between them the link is right. Without a link the starter model serves. Never loads a model:
-who activates has proved before that it can be loaded. Standard library only.
+Owns the links `active` and `shadow`, the history of changes, and where a model's index of solved tickets is.
+Promises: the switch is one rename, so a daemon that starts or looks at any moment finds the old model or the new one,
+whole; the history is on disk before the link moves, and where a crash came between them the link is right. Without a
+link the starter model serves. Never loads a model: who activates has proved before that it can be loaded. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.errors import Unavailable, Unusable
 
 STARTER = "starter"
 _LINK = "active"
+_SHADOW = "shadow"
+_SIMILAR = "similar"
 _HISTORY = "history.jsonl"
 _LIMIT_BYTES = 16_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED = frozenset({STARTER, _LINK, _HISTORY, "none"})
+_RESERVED = frozenset({STARTER, _LINK, _SHADOW, _SIMILAR, _HISTORY, "none"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +77,40 @@ def find(folder: Path, wanted: str) -> str:
 
 def active(folder: Path) -> str:
     """The id of the serving model; the starter's without a link of ours."""
+    return _target(folder / _LINK) or STARTER
+
+
+def shadow(folder: Path) -> str:
+    """The id of the model that predicts beside the serving one and decides nothing; "" when there is none."""
+    return _target(folder / _SHADOW)
+
+
+def shadow_since(folder: Path) -> datetime | None:
+    """Since when (UTC)."""
     try:
-        target = (folder / _LINK).readlink()
+        return datetime.fromtimestamp((folder / _SHADOW).lstat().st_mtime, UTC)
     except OSError:
-        return STARTER
-    return target.name if target == Path(target.name) and _NAME.fullmatch(target.name) else STARTER
+        return None
+
+
+def set_shadow(folder: Path, model: str) -> None:
+    """Let `model` predict in the shadow; "" ends it. Raises Unusable, Unavailable."""
+    if model and not _is_model(path_of(folder, model)):
+        raise Unusable(f"no model is called {model!r} (firstline model ls)")
+    with _alone(folder):
+        try:
+            if model:
+                _point(folder, _SHADOW, model)
+            else:
+                (folder / _SHADOW).unlink(missing_ok=True)
+            _sync(folder)
+        except OSError as error:
+            raise Unavailable(f"{folder}: {error.strerror}") from None
+
+
+def similar_of(folder: Path, model_id: str) -> Path:
+    """Where the index of solved tickets in this model's vocabulary is; `model_id` is the model's own, not "starter"."""
+    return folder / _SIMILAR / Path(model_id).name
 
 
 def serving(state: Path, model: str) -> str:
@@ -159,14 +191,27 @@ def _switch(folder: Path, model: str, *, now: datetime, how: str, why: str) -> s
         if model == STARTER:
             (folder / _LINK).unlink(missing_ok=True)
         else:
-            fresh = folder / f".{_LINK}.new"
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(model)
-            fresh.replace(folder / _LINK)
+            _point(folder, _LINK, model)
         _sync(folder)
     except OSError as error:
         raise Unavailable(f"{folder}: {error.strerror}") from None
     return before
+
+
+def _target(link: Path) -> str:
+    """The model that a link of ours names; "" for what is none."""
+    try:
+        target = link.readlink()
+    except OSError:
+        return ""
+    return target.name if target == Path(target.name) and _NAME.fullmatch(target.name) else ""
+
+
+def _point(folder: Path, name: str, model: str) -> None:
+    fresh = folder / f".{name}.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(model)
+    fresh.replace(folder / name)
 
 
 def _sync(folder: Path) -> None:

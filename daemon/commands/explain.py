@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -92,6 +93,25 @@ def _clocks(dossier: Dossier, known: Mapping[str, BusinessCalendar], now: dateti
             yield "  due      not while it is paused"
 
 
+def _predicted(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """What the model said and why, and what a model in the shadow would have."""
+    prediction = evidence.get("prediction")
+    if prediction:
+        yield (
+            f"  model {prediction['model']}: {prediction['category']}, tier {prediction['tier']}, "
+            f"{prediction['confidence']:.0%} ({prediction['band']})"
+        )
+        reasons = ", ".join(f"{phrase} {weight:+.2f}" for phrase, weight in prediction["reasons"])
+        if reasons:
+            yield f"    because of: {reasons}"
+        if runner_up := prediction.get("runner_up"):
+            yield f"    next likely: {runner_up[0]} {runner_up[1]:.0%}"
+        if nearest := prediction.get("nearest"):
+            yield "    like solved tickets: " + ", ".join(f"{key} ({likeness:.0%})" for key, likeness in nearest)
+    if shadow := evidence.get("shadow"):
+        yield f"  in the shadow {shadow['model']}: {shadow['category']}, {shadow['confidence']:.0%} ({shadow['band']})"
+
+
 def _mail(mail: Mail) -> Iterator[str]:
     known = DISPOSITIONS.get(mail.reason)
     yield f"mail {mail.inbound_id}  {mail.message_id or '(no Message-ID)'}  {mail.outcome or mail.state}"
@@ -109,14 +129,6 @@ def _mail(mail: Mail) -> Iterator[str]:
     match = evidence.get("match")
     if match and (match["ticket"] or match["hint"]):
         yield f"  thread: {match['clue']} {match['evidence']} → {match['ticket'] or 'hint ' + str(match['hint'])}"
-    prediction = evidence.get("prediction")
-    if prediction:
-        yield (
-            f"  model {prediction['model']}: {prediction['category']}, tier {prediction['tier']}, "
-            f"{prediction['confidence']:.0%} ({prediction['band']})"
-        )
-        reasons = ", ".join(f"{phrase} {weight:+.2f}" for phrase, weight in prediction["reasons"])
-        if reasons:
-            yield f"    because of: {reasons}"
+    yield from _predicted(evidence)
     if evidence.get("trouble"):
         yield f"  trouble: {evidence['trouble']}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,9 @@ from daemon.commands.configured import configured
 from daemon.commands.opened import looking
 from daemon.errors import Unusable
 from daemon.settings import Settings, policy
+
+if TYPE_CHECKING:
+    from daemon.learning.trial import Trial
 
 _SINCE = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -154,20 +159,59 @@ def backtest(config: str | None, *, model: str, since: str, as_json: bool) -> No
 
 
 @command.command("shadow")
-@click.argument("model")
+@click.argument("model", default="")
+@click.option("--report", is_flag=True, help="Compare what it said of live mail with what people said since.")
+@click.option("--stop", is_flag=True, help="End it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def shadow(config: str | None, *, model: str, as_json: bool) -> None:
-    """Say what MODEL would have done with all mail since it was trained, beside what was done."""
-    from daemon.learning import shelf  # noqa: PLC0415
+def shadow(config: str | None, *, model: str, report: bool, stop: bool, as_json: bool) -> None:
+    """Let MODEL predict beside the serving one on live mail: stored as evidence, never acted upon."""
+    from daemon.learning import serving, trial  # noqa: PLC0415
 
     settings = configured(config)
     folder = _folder(settings)
-    name = models.find(folder, model)
-    made = shelf.made_at(folder / name) if name != models.STARTER else None
-    if made is None:
-        raise Unusable(f"{name}: when it was trained is not known here; use 'firstline model backtest {name} --since'")
-    _replay(settings, name, made, as_json=as_json)
+    if stop:
+        models.set_shadow(folder, "")
+        click.echo(json.dumps({"shadow": None}) if as_json else "no model is in the shadow")
+        return
+    name = models.find(folder, model) if model else models.shadow(folder)
+    if not name or name == models.STARTER:
+        raise Unusable("no model is in the shadow: name one (firstline model ls)")
+    if report:
+        with looking(settings) as tx:
+            seen = trial.compare(tx, name)
+        _print_trial(seen, as_json=as_json)
+        return
+    if model:
+        serving.stand_in_shadow(folder, name, policy(settings))
+    since = models.shadow_since(folder)
+    facts = {"shadow": name, "since": since.isoformat() if since else None, "serves": models.active(folder)}
+    words = f"{name} predicts in the shadow of {facts['serves']} since {facts['since']}; it decides nothing"
+    click.echo(json.dumps(facts) if as_json else words)
+
+
+def _print_trial(seen: Trial, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**asdict(seen), "chance": seen.chance, "better": seen.better, "worse": seen.worse}))
+        return
+    for line in seen.words:
+        click.echo(line)
+
+
+@command.command("index")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def index(config: str | None, *, as_json: bool) -> None:
+    """Make the serving model's index of solved tickets anew, so that agents see tickets like a new one."""
+    from daemon.learning import similar  # noqa: PLC0415
+
+    settings = configured(config)
+    classifier = similar.serving(_folder(settings), policy(settings))
+    began = time.monotonic()
+    with looking(settings) as tx:
+        amount = similar.index(tx, _folder(settings), classifier)
+    facts = {"model": classifier.model_id, "tickets": amount, "seconds": round(time.monotonic() - began, 2)}
+    click.echo(json.dumps(facts) if as_json else f"{amount} solved tickets are found by {classifier.model_id}")
 
 
 @command.command("watch")

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from classifier.types import Classifier
 from daemon import models
 from daemon.commands.configured import configured
 from daemon.commands.opened import looking
-from daemon.errors import Misconfigured, Unusable
+from daemon.errors import Misconfigured, Unavailable, Unusable
 from daemon.settings import Settings, policy, state_directory
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _full(
     else:
         state_directory(settings)
         path = shelf.keep(folder, outcome.model, outcome.twin, evidence, outcome.report)
+        _index(settings, outcome.model)
     activated = None
     if activate and made and folder:
         activated = serving.activate(folder, outcome.model.model_id, made, now=datetime.now(UTC))
@@ -124,26 +126,43 @@ def _full(
 
 
 def _quick(settings: Settings, experiment: Experiment, *, activate: bool, as_json: bool) -> int:
-    from daemon.learning import desk, serving, shelf  # noqa: PLC0415
+    from daemon.learning import desk, serving, shelf, similar  # noqa: PLC0415
 
     folder, made, now = models.folder_of(settings.state.directory), policy(settings), datetime.now(UTC)
+    began = time.monotonic()
+    serves_now = similar.serving(folder, made)
+    if similar.stale(folder, serves_now.model_id, now=now):
+        _index(settings, serves_now)
     with looking(settings) as tx:
         if desk.nothing_new(tx, folder):
             click.echo(json.dumps({"model": None, "activated": False}) if as_json else "nothing new was said")
             return 0
         named, material = desk.replayed(tx, folder, made, experiment)
     kept = desk.quick(named, material, folder, experiment, now)
+    _index(settings, shelf.load(kept.path))
     activated = serving.activate(folder, kept.model, made, now=datetime.now(UTC)) if activate else None
     serves = isinstance(activated, serving.Activated)
     shelf.prune(folder)
+    seconds = time.monotonic() - began
     if as_json:
         facts = {"model": kept.model, "rows": kept.rows, "path": str(kept.path), "activated": serves}
+        facts["seconds"] = round(seconds, 2)
         click.echo(json.dumps({**facts, "refusals": [asdict(each) for each in kept.refusals]}))
     else:
-        click.echo(f"{kept.model}: refitted on {kept.rows} mails" + (", serves now" if serves else ""))
+        click.echo(
+            f"{kept.model}: refitted on {kept.rows} mails in {seconds:.0f} s" + (", serves now" if serves else "")
+        )
         for each in kept.refusals:
             click.echo(f"refused by {each.rule}: {each.words}")
     return 1 if activate and not serves else 0
+
+
+def _index(settings: Settings, model: Classifier) -> None:
+    """The solved tickets in this model's vocabulary; a desk that was trained before its first mail has none."""
+    from daemon.learning import similar  # noqa: PLC0415
+
+    with suppress(Misconfigured, Unavailable), looking(settings) as tx:
+        similar.index(tx, models.folder_of(settings.state.directory), model)
 
 
 def _tell(material: Material) -> None:

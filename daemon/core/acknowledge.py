@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.core import assistance
 from daemon.core.address import Address
 from daemon.core.context import Context
 from daemon.core.decision import ClockStart, Opening
@@ -129,6 +130,7 @@ def team_notices(reading: Reading, about: Opening | Ticket, context: Context, po
         *((("suggested", about.suggested),) if isinstance(about, Opening) and about.suggested else ()),
         *((("confidence", f"{about.confidence:.2f}"),) if isinstance(about, Opening) and about.model_id else ()),
         *((("because", because),) if (because := _because(reading)) and isinstance(about, Opening) else ()),
+        *(_assisting(about, context, policy, team_name, desk.languages[0]) if isinstance(about, Opening) else ()),
         *((("trouble", reading.trouble),) if reading.trouble else ()),
     )
     promised = about.promise if isinstance(about, Opening) else None
@@ -148,6 +150,14 @@ def team_notices(reading: Reading, about: Opening | Ticket, context: Context, po
         )
         for address in (team.members or team.addresses)
     )
+
+
+def _assisting(
+    about: Opening, context: Context, policy: Policy, team: str, language: str
+) -> tuple[tuple[str, str], ...]:
+    """Solved tickets like this one, and the script of its category or, while nobody is sure, of the suggested one."""
+    category = about.suggested or about.category
+    return (*assistance.similar(context.similar, team), *assistance.script(policy, category, language))
 
 
 _OFFERED = 3  # categories that a click may choose

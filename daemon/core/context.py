@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.core.assistance import Similar
 from daemon.core.clock import ClockEvent
 from daemon.core.credit import Credits
 from daemon.core.decision import Change, ClockStart
@@ -55,6 +56,7 @@ class Context:
     history: tuple[ClockEvent, ...] = ()  # turns of the ticket's clocks (for a due clock)
     coming: tuple[ClockStart, ...] = ()  # instants that are still to come, the earliest first (for a due clock)
     spoken_to: bool = False  # the requester was acknowledged or answered (for a due clock)
+    similar: tuple[Similar, ...] = ()  # solved tickets of this desk like the mail, for the team alone
 
     @property
     def pending(self) -> tuple[str, ...]:

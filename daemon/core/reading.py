@@ -35,5 +35,6 @@ class Reading:
     clues: Clues = field(default_factory=Clues)
     language: str = ""  # ISO 639-1; "" when not sure
     prediction: Prediction | None = None  # None when not classified (automatic mail, unreadable)
+    shadow: Prediction | None = None  # of a model on trial beside the serving one: stored, never acted upon
     trouble: str = ""  # why not FULL, in one phrase for a person
     seconds: float = 0.0

@@ -78,6 +78,14 @@ def activate(
     return Activated(model=model, before=models.activate(folder, model, now=now))
 
 
+def stand_in_shadow(folder: Path, model: str, policy: Policy) -> None:
+    """Let `model` predict beside the serving one. No gate: it decides nothing. Raises Unusable for one of no use."""
+    if model == models.active(folder):
+        raise Unusable(f"{model} serves already: only another one can stand in its shadow")
+    _same_desk(shelf.load(models.path_of(folder, model)), policy)
+    models.set_shadow(folder, model)
+
+
 def _same_desk(model: LinearModel, policy: Policy) -> None:
     ids = {category.name for category in policy.categories}
     strange = sorted(set(model.catalogue.ids) - ids)

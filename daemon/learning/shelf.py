@@ -124,16 +124,17 @@ def made_at(path: Path) -> datetime | None:
 
 
 def prune(folder: Path, *, keep: int = 5) -> tuple[str, ...]:
-    """Remove all but the newest `keep` quick models that do not serve; what was removed."""
-    active = models.active(folder)
+    """Remove all but the newest `keep` quick models that neither serve nor are in the shadow; what was removed."""
+    used = {models.active(folder), models.shadow(folder)}
     quick = [
         name
         for name in models.known(folder)
-        if name != active and (evidence := evidence_of(folder / name)) and evidence.how == "quick"
+        if name not in used and (evidence := evidence_of(folder / name)) and evidence.how == "quick"
     ]
     gone = tuple(quick[: max(0, len(quick) - keep)])
     for name in gone:
         shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.rmtree(models.similar_of(folder, name), ignore_errors=True)
     return gone
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
@@ -41,13 +42,13 @@ class WorkerDied(Exception):
 class _Worker:
     """One process with its pipe; all methods block and belong to its own thread."""
 
-    def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, model: str) -> None:
+    def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, model: str, folder: Path | None) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection: Connection
         self._connection, theirs = context.Pipe()
         self._wall_s = float(bounds.cpu_s * _WALL_FACTOR)
         self._process: SpawnProcess = context.Process(
-            target=main, args=(theirs, policy, limits, bounds, model), daemon=True, name="firstline-reader"
+            target=main, args=(theirs, policy, limits, bounds, model, folder), daemon=True, name="firstline-reader"
         )
         self._process.start()
         theirs.close()
@@ -89,10 +90,22 @@ class _Worker:
 
 
 class ReaderPool:
-    """`workers` processes behind one `read`. Start it inside the running loop; `close` kills them."""
+    """`workers` processes behind one `read`. Start it inside the running loop; `close` kills them.
 
-    def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, *, model: str, workers: int) -> None:
-        self._recipe = (policy, limits, bounds, model)
+    In `folder`, the desk's models, the workers find the model in the shadow and the index of solved tickets.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        limits: Limits,
+        bounds: Bounds,
+        *,
+        model: str,
+        workers: int,
+        folder: Path | None = None,
+    ) -> None:
+        self._recipe = (policy, limits, bounds, model, folder)
         self.model = model
         self._count = workers
         self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="reader")

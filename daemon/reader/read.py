@@ -1,6 +1,6 @@
 """One mail read: parse, trust, clues, guards, language; then one classification for the batch.
 
-Runs inside a worker process; pure apart from the classifier it is given. Automatic mail is
+Runs inside a worker process; pure apart from the classifier it is given and what works beside it. Automatic mail is
 not classified: it never opens a ticket.
 """
 
@@ -23,6 +23,7 @@ from daemon.core.policy import Policy
 from daemon.core.reading import Readability, Reading
 from daemon.core.trust import grade
 from daemon.errors import Unreadable
+from daemon.reader.beside import Beside
 
 _OPENS_A_TICKET = frozenset({Consequence.NO_ACK})
 
@@ -69,8 +70,18 @@ def wants_classification(reading: Reading) -> bool:
     )
 
 
-def classify(readings: Sequence[Reading], classifier: Classifier) -> list[Reading]:
-    """The same readings with a prediction where one is wanted, from one pass over the batch."""
+def classify(
+    readings: Sequence[Reading],
+    classifier: Classifier,
+    *,
+    beside: Beside | None = None,
+    desks: Sequence[str] = (),
+) -> list[Reading]:
+    """The same readings with a prediction where one is wanted, from one pass over the batch.
+
+    With `beside`, also what a model in the shadow says, and the nearest solved tickets of the mail's desk (`desks`,
+    one for each reading).
+    """
     wanted = [index for index, reading in enumerate(readings) if wants_classification(reading)]
     if not wanted:
         return list(readings)
@@ -84,8 +95,14 @@ def classify(readings: Sequence[Reading], classifier: Classifier) -> list[Readin
         for index in wanted
     ]
     predictions = classifier.predict(documents)
+    shadows = beside.shadow_of(documents) if beside else [None] * len(wanted)
+    if beside:
+        predictions = [
+            replace(prediction, nearest=beside.nearest(document, desks[index]))
+            for index, document, prediction in zip(wanted, documents, predictions, strict=True)
+        ]
     each = (time.perf_counter() - started) / len(wanted)
     done = list(readings)
-    for index, prediction in zip(wanted, predictions, strict=True):
-        done[index] = replace(done[index], prediction=prediction, seconds=done[index].seconds + each)
+    for index, prediction, shadow in zip(wanted, predictions, shadows, strict=True):
+        done[index] = replace(done[index], prediction=prediction, shadow=shadow, seconds=done[index].seconds + each)
     return done

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from classifier.types import Classifier
 from daemon.core.envelope import Envelope
 from daemon.core.limits import Limits
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading
+from daemon.reader.beside import Beside
 from daemon.reader.model import load_classifier
 from daemon.reader.read import classify, read_one
 
@@ -75,7 +75,9 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def main(connection: Connection, policy: Policy, limits: Limits, bounds: Bounds, model: str) -> None:
+def main(
+    connection: Connection, policy: Policy, limits: Limits, bounds: Bounds, model: str, folder: Path | None = None
+) -> None:
     """Serve until the pipe closes. First frame out: the model id, or the reason it could not be loaded."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -84,16 +86,21 @@ def main(connection: Connection, policy: Policy, limits: Limits, bounds: Bounds,
     threading.stack_size(64 * 1024 * 1024)
     classifier, note = load_classifier(model, policy)
     connection.send_bytes(f"{classifier.model_id}\n{note}".encode())
+    beside = Beside(folder, classifier)
+    beside.refresh()
     _bound_memory(bounds)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             tasks = TASKS.validate_json(connection.recv_bytes())
             raws = [connection.recv_bytes() for _ in tasks]
-            connection.send_bytes(READINGS.dump_json(_read(tasks, raws, policy, limits, bounds, classifier)))
+            _bound_cpu(bounds)
+            if beside.refresh():
+                _bound_memory(bounds)  # what was loaded now is no mail's memory
+            connection.send_bytes(READINGS.dump_json(_read(tasks, raws, policy, limits, bounds, beside)))
 
 
 def _read(
-    tasks: list[Task], raws: list[bytes], policy: Policy, limits: Limits, bounds: Bounds, classifier: Classifier
+    tasks: list[Task], raws: list[bytes], policy: Policy, limits: Limits, bounds: Bounds, beside: Beside
 ) -> list[Reading]:
     today = datetime.now(UTC).date()
     readings = []
@@ -103,4 +110,4 @@ def _read(
             read_one(task.envelope, raw, policy, limits=limits, today=today, headers_only=task.headers_only)
         )
     _bound_cpu(bounds)
-    return classify(readings, classifier)
+    return classify(readings, beside.serving, beside=beside, desks=[task.envelope.desk for task in tasks])

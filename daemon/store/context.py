@@ -22,7 +22,7 @@ from daemon.core.policy import Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Ticket, TicketId
 from daemon.core.token import OwnId
-from daemon.store import clocks, course, holds, orders, outbox, threads, tickets
+from daemon.store import clocks, course, holds, orders, outbox, similar, threads, tickets
 from daemon.store import credits as purse_keeper
 from daemon.store.engine import exclusive
 from daemon.store.schema import INBOUND, OUTBOX
@@ -57,6 +57,7 @@ def load(
         on_hold_until=holds.until(tx, identity),
         last_language="" if identity is None else tickets.last_language(tx, identity),
         attempts=stored.attempts,
+        similar=similar.named(tx, reading.prediction.nearest if reading.prediction else (), desk=envelope.desk),
     )
     if identity is None or not policy.is_agent(identity) or not known:
         return context

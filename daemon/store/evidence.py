@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from classifier.types import Prediction
 from daemon.core.match import Match
 from daemon.core.reading import Reading
 
@@ -60,12 +61,24 @@ def _facts(reading: Reading, match: Match | None) -> dict[str, Any]:
         }
     if (prediction := reading.prediction) is not None:
         facts["prediction"] = {
-            "category": prediction.category,
-            "tier": prediction.tier,
-            "kind": prediction.kind,
-            "confidence": round(prediction.confidence, 4),
-            "band": str(prediction.band),
-            "model": prediction.model_id,
+            **_said(prediction),
+            "runner_up": [prediction.runner_up.label, round(prediction.runner_up.probability, 4)]
+            if prediction.runner_up
+            else None,
+            "nearest": [[each.key, round(each.likeness, 3)] for each in prediction.nearest],
             "reasons": [[reason.phrase, round(reason.weight, 3)] for reason in prediction.reasons[:10]],
         }
+    if reading.shadow is not None:
+        facts["shadow"] = _said(reading.shadow)
     return facts
+
+
+def _said(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "category": prediction.category,
+        "tier": prediction.tier,
+        "kind": prediction.kind,
+        "confidence": round(prediction.confidence, 4),
+        "band": str(prediction.band),
+        "model": prediction.model_id,
+    }

@@ -1,4 +1,4 @@
-"""The quick refit between two trainings, and the nearest solved tickets."""
+"""The quick refit between two trainings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from classifier import artifact
 from classifier.corpus import CorpusError, Row
 from classifier.evaluate import evaluate
-from classifier.nearest import Nearest
 from classifier.refit import refit
-from classifier.types import Band, Document
+from classifier.types import Document
 from tests.unit.classifier.build import QUICK, a_trained, some_rows
 
 MODEL = a_trained().model
@@ -58,16 +57,3 @@ def test_a_model_without_a_card_is_refused() -> None:
     """Nothing to keep: train in full."""
     with pytest.raises(CorpusError, match="in full"):
         refit(replace(MODEL, card={}), a_trained().rows)
-
-
-def test_nearest_tickets() -> None:
-    """The most similar ticket comes first, itself with likeness one, strangers not at all."""
-    rows = some_rows(20)
-    index = Nearest(
-        MODEL.vectoriser, [str(i) for i in range(len(rows))], [Document(subject=r.subject, text=r.text) for r in rows]
-    )
-    found = index.find(Document(subject=rows[7].subject, text=rows[7].text), count=3)
-    assert found[0].reference == "7"
-    assert found[0].likeness == pytest.approx(1.0, abs=1e-3)
-    assert index.find(Document(subject="", text="")) == ()
-    assert MODEL.predict([Document(subject="", text="")])[0].band is Band.HUMAN
