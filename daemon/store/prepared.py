@@ -54,7 +54,7 @@ class Prepared:
     def run(self, tx: Connection, values: _Values) -> int:
         """Execute with these values; the number of rows it touched."""
         made = self._compiled(tx, values)
-        return int(_execute(tx, made.sql, made.values(values)).rowcount)
+        return int(execute(tx, made.sql, made.values(values)).rowcount)
 
     def many(self, tx: Connection, rows: Sequence[_Values]) -> None:
         """Execute once for each of `rows`, in order."""
@@ -62,14 +62,14 @@ class Prepared:
             return
         made = self._compiled(tx, rows[0])
         if len(rows) == 1:
-            _execute(tx, made.sql, made.values(rows[0]))
+            execute(tx, made.sql, made.values(rows[0]))
         else:
-            _execute(tx, made.sql, list(map(made.values, rows)), many=True)
+            execute(tx, made.sql, list(map(made.values, rows)), many=True)
 
     def rows(self, tx: Connection, values: _Values) -> list[Any]:
         """Execute and read all rows, as named tuples."""
         made = self._compiled(tx, values)
-        found = _execute(tx, made.sql, made.values(values)).fetchall()
+        found = execute(tx, made.sql, made.values(values)).fetchall()
         if not found or made.row is None:
             return list(found)
         if made.results:
@@ -134,8 +134,8 @@ def _converted(row: Sequence[Any], results: tuple[tuple[int, Callable[[Any], Any
     return values
 
 
-def _execute(tx: Connection, sql: str, values: Any, *, many: bool = False) -> Any:
-    """The driver's cursor after it. Raises what `Connection.execute` would."""
+def execute(tx: Connection, sql: str, values: Any, *, many: bool = False) -> Any:
+    """The driver's cursor after a statement in its own words. Raises what `Connection.execute` would."""
     cursor = tx.connection.cursor()
     try:
         (cursor.executemany if many else cursor.execute)(sql, values)
