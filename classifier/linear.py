@@ -7,7 +7,7 @@ seed give the same numbers; no held-out row is seen by what scores it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from classifier.machines import Machine, Sample, bayes, logistic, support_vectors
 from classifier.measures import Array, Index, softmax
+from classifier.noise import NONE, Noise, likelihood
 from classifier.vocabulary import rescale
 
 SMOOTH = 0.5
 CLIP = -5.0  # scores below it are absent labels and say nothing about a machine's spread
 ALWAYS = -1  # the fold of a row that every machine learns from
-COLDEST, HOTTEST = 0.01, 10.0
+COLDEST, HOTTEST = 0.01, 10.0  # temperatures
+GOLDEN = 0.618
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,26 +208,28 @@ def as_new(matrix: Any, seen: NDArray[np.float32], branch: int) -> Any:
     return sparse.hstack([rescale(masked[:, :branch]), rescale(masked[:, branch:])], format="csr")
 
 
-def temperature(scores: Array, truth: Index, loss_of: Callable[[Array, Index], float] | None = None) -> float:
+def temperature(scores: Array, truth: Index, noise: Noise = NONE) -> float:
     """The divisor of the scores that makes held-out probabilities most likely; by golden section."""
-    judged = loss_of or loss
-    low, high = np.log(COLDEST), np.log(HOTTEST)
-    ratio = (np.sqrt(5.0) - 1) / 2
-    a, b = high - ratio * (high - low), low + ratio * (high - low)
-    at_a, at_b = (judged(scores / np.exp(t), truth) for t in (a, b))
+
+    def at(position: float) -> float:
+        return loss(scores / np.exp(position), truth, noise)
+
+    low, high = float(np.log(COLDEST)), float(np.log(HOTTEST))
+    a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_a, at_b = at(a), at(b)
     while high - low > 1e-3:
         if at_a <= at_b:
             high, b, at_b = b, a, at_a
-            a = high - ratio * (high - low)
-            at_a = judged(scores / np.exp(a), truth)
+            a = high - GOLDEN * (high - low)
+            at_a = at(a)
         else:
             low, a, at_a = a, b, at_b
-            b = low + ratio * (high - low)
-            at_b = judged(scores / np.exp(b), truth)
+            b = low + GOLDEN * (high - low)
+            at_b = at(b)
     return float(np.exp((low + high) / 2))
 
 
-def loss(scaled: Array, truth: Index) -> float:
-    """The mean negative log-likelihood of the truth under the softmax of `scaled`."""
+def loss(scaled: Array, truth: Index, noise: Noise = NONE) -> float:
+    """The mean negative log-likelihood of the given labels under the softmax of `scaled`."""
     chosen = softmax(scaled)[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    return float(-np.log(np.maximum(likelihood(chosen, scaled.shape[1], noise), 1e-12)).mean())

@@ -1,6 +1,6 @@
 """The three linear machines: support vectors, naive Bayes, softmax regression.
 
-Small problems are fitted by scikit-learn; above `LARGE` rows `descent` finds the
+Small problems are fitted by scikit-learn; above `LARGE` `descent` finds the
 same optimum in a third of the time and without liblinear's float64 copies (held
 together by a differential test). Promises: the same input and seed give the same
 numbers; a label without a row gets a score so low that it never wins.
@@ -21,7 +21,7 @@ from classifier.measures import Array, Index
 LOGISTIC_COST = 5.0  # times the cost of the support vector machines
 BAYES_SMOOTH = 0.01
 ABSENT = -10.0  # the score of a label that no training row had
-LARGE = 2000  # rows
+LARGE = 20_000  # rows times labels
 # More steps change no figure of BANKING77 or the IT topics by more than their chance (decision 0304).
 STEPS_COLD, STEPS_WARM, STEPS_SOFTMAX = 16, 6, 12
 TOLERANCE = 1e-4
@@ -39,7 +39,7 @@ class Sample:
 
     @property
     def large(self) -> bool:
-        return bool(self.matrix.shape[0] > LARGE)
+        return bool(self.matrix.shape[0] * self.labels > LARGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

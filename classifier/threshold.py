@@ -15,6 +15,7 @@ import numpy as np
 
 from classifier.measures import Array, Flags, Index, lower_bound, upper_bound
 from classifier.model import NEVER
+from classifier.noise import NONE, Noise
 
 # The bound is asked for less than the stated risk: it pays for looking at many thresholds and for new
 # mail that is a little unlike the old (at 0.8 the bound failed on 4 of 5 test sets, docs/classifier.md).
@@ -38,20 +39,27 @@ class Policy:
 
 
 def fit_policy(
-    probabilities: Array, truth: Index, *, risk: float, confidence: float = 0.95, never: Sequence[int] = ()
+    probabilities: Array,
+    truth: Index,
+    *,
+    risk: float,
+    confidence: float = 0.95,
+    never: Sequence[int] = (),
+    noise: Noise = NONE,
 ) -> Policy:
     """The loosest thresholds that keep the misrouted share of routed rows under `risk`.
 
-    `never` lists labels that must not route, whatever their scores.
+    `never` lists labels that must not route, whatever their scores. `noise`: of the given labels, how many
+    are known to be wrong at random; so many of the mistakes are not the model's.
     """
     best = probabilities.argmax(axis=1)
     top = probabilities[np.arange(len(best)), best]
     right = best == truth
-    target = risk * SCAN_SHARE
+    target, most = (_seen(r, noise, probabilities.shape[1]) for r in (risk * SCAN_SHARE, risk))
     # First the floors of labels that are worse than the stated risk, then one threshold over the rest.
     floors = np.zeros(probabilities.shape[1])
     for label in range(len(floors)):
-        floors[label] = _floor(top[best == label], right[best == label], risk)
+        floors[label] = _floor(top[best == label], right[best == label], most)
     rows = np.bincount(truth, minlength=len(floors))
     floors[rows < FEWEST_ROWS] = NEVER
     floors[list(never)] = NEVER
@@ -62,12 +70,21 @@ def fit_policy(
     wrong, total = int((~right[routed]).sum()), int(routed.sum())
     return Policy(
         thresholds=tuple(float(t) for t in thresholds),
-        conformal=conformal(probabilities, truth, alpha=risk),
+        conformal=conformal(probabilities, truth, alpha=most),
         risk=risk,
         coverage=total / len(best) if len(best) else 0.0,
         misroute=wrong / total if total else 0.0,
         bound=upper_bound(wrong, total, confidence=confidence),
     )
+
+
+def _seen(risk: float, noise: Noise, labels: int) -> float:
+    """The share of disagreements with the given labels when `risk` of the answers are wrong.
+
+    A wrong label disagrees with a right answer, and by luck agrees with a wrong one.
+    """
+    share = noise.share if noise.matters else 0.0
+    return share + risk * (1.0 - share * labels / max(1, labels - 1))
 
 
 def loosest(top: Array, right: Flags, *, risk: float, confidence: float) -> float:

@@ -19,45 +19,21 @@ from numpy.typing import NDArray
 
 from classifier import corpus, folds, linear, measures
 from classifier.catalogue import NOT_FOR_US, Catalogue
+from classifier.choice import choose
 from classifier.corpus import KEYWORD, CorpusError, Finding, Row
 from classifier.measures import Array, Index
 from classifier.model import NEVER, Head, LinearModel, Scale, Scope, Signs, Weights
+from classifier.noise import NONE, Noise
+from classifier.recipe import Recipe
 from classifier.threshold import Policy, fit_policy
 from classifier.vocabulary import Learned, Limits, learn
 
-SEARCH_FOLDS = 2
-# Non-zeros times labels; above it a logistic regression takes minutes a fold (10,000 tickets of 41 categories: 2e8).
-LOGISTIC_LIMIT = 500_000_000
+__all__ = ["HEADS", "HeadResult", "Recipe", "Step", "Trained", "identify", "labelled", "train", "value_of", "window"]
+
+# Two thirds of so many mails teach as much as four fifths, and three folds cost half of five.
+MANY, FOLDS_OF_MANY = 20_000, 3
 # Without a single mail nothing can be calibrated, and nothing routes by itself either.
 COLD_TEMPERATURE = 0.5
-# Shares of support vector machines, naive Bayes and logistic regression. Few, so that the choice is not a fit.
-BLENDS = ((1.0, 0.0, 0.0), (0.75, 0.25, 0.0), (0.5, 0.5, 0.0), (0.5, 0.25, 0.25), (0.4, 0.3, 0.3))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """The whole experiment: with the rows it determines the model, and it travels in the artifact."""
-
-    name: str = "model"
-    seed: int = 0
-    folds: int = 5
-    costs: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
-    sharpness: tuple[float, ...] = (0.0, 0.5)
-    blend: bool = True  # add naive Bayes, and logistic regression where it is affordable
-    search_rows: int = 6000  # the cost is chosen on at most this many rows
-    risk: float = 0.05  # at most this share of what routes by itself may be wrong
-    tier_risk: float = 0.2
-    even: tuple[str, ...] = ()  # heads whose mix of labels in the rows says nothing about the desk
-    tier_decides: bool = True  # a mail with an unsure tier is not routed by itself
-    confidence: float = 0.95
-    scope_loss: float = 0.02  # the share of the desk's own mails that scope limits may send to a person
-    least_familiar: float = 0.25
-    min_senders: int = 0
-    exempt: tuple[str, ...] = ()  # words that enter the vocabulary however rare
-    per_branch: int = 60_000
-    languages: tuple[str, ...] = ()
-    window: int = 50_000  # newest rows; the rest is for evaluation
-    fewest_rows: int = 0  # of labels; the gate refuses fewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +61,7 @@ class HeadResult:
     scores: Array
     probabilities: Array
     policy: Policy
+    noise: Noise = NONE  # labels that are wrong at random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +88,7 @@ def train(
     if fatal:
         raise CorpusError(fatal.text)
     kept = window(corpus.deduplicate(rows), recipe.window)
+    kept = (*kept, *corpus.names(kept, catalogue))
     limits = Limits(per_branch=recipe.per_branch, min_senders=recipe.min_senders, exempt=recipe.exempt)
     learned = learn([r.normalised for r in kept], limits, senders=[r.sender for r in kept])
     tell = progress or (lambda _step: None)
@@ -179,22 +157,23 @@ def _head(
         branch=len(learned.vectoriser.words),
         seed=recipe.seed,
     )
-    setting = _setting(problem, recipe)
-    held = linear.out_of_fold(problem, setting)
     tested = problem.tested
     truth = problem.truth[tested]
-    setting = replace(setting, blend=_blend(held, truth, setting))
+    chosen = choose(problem, recipe)
+    problem, setting, held, heard = chosen.problem, chosen.setting, chosen.held, chosen.heard
     scores = held.scores(setting.blend)
     judged = np.arange(len(truth))
     shift = np.zeros(len(labels))
     if name in recipe.even and len(truth):
         shift, judged = _evened(scores, truth, len(labels), recipe.seed)
     scores = scores - shift
-    divisor = linear.temperature(scores[judged], truth[judged]) if len(truth) else COLD_TEMPERATURE
+    divisor = linear.temperature(scores[judged], truth[judged], heard) if len(truth) else COLD_TEMPERATURE
     probabilities = measures.softmax(scores / divisor)
     never = [n for n, label in enumerate(labels) if label == NOT_FOR_US]
     risk = recipe.risk if name == "category" else recipe.tier_risk
-    policy = fit_policy(probabilities[judged], truth[judged], risk=risk, confidence=recipe.confidence, never=never)
+    policy = fit_policy(
+        probabilities[judged], truth[judged], risk=risk, confidence=recipe.confidence, never=never, noise=heard
+    )
     # Urgency from text is hard (0.61 against a majority of 0.53): it never decides alone.
     thresholds = tuple(NEVER for _ in labels) if name == "urgency" else policy.thresholds
     head = Head(name=name, labels=labels, temperature=divisor, thresholds=thresholds, conformal=policy.conformal)
@@ -208,6 +187,7 @@ def _head(
         scores=scores,
         probabilities=probabilities,
         policy=policy,
+        noise=heard,
     )
     fitted = linear.fit(problem, setting, held.spreads)
     return result, replace(fitted, intercepts=fitted.intercepts - shift)
@@ -232,59 +212,10 @@ def _fold(rows: Sequence[Row], values: Sequence[str], recipe: Recipe) -> Index:
     tested = [i for i, r in enumerate(rows) if r.source != KEYWORD]
     if tested:
         mails, labels = [rows[i] for i in tested], [values[i] for i in tested]
-        number = max(2, min(recipe.folds, max(Counter(labels).values())))
+        wanted = recipe.folds if len(tested) <= MANY else min(recipe.folds, FOLDS_OF_MANY)
+        number = max(2, min(wanted, max(Counter(labels).values())))
         fold[tested] = folds.assign(labels, corpus.groups(mails), folds=number, seed=recipe.seed)
     return fold
-
-
-def _setting(problem: linear.Problem, recipe: Recipe) -> linear.Setting:
-    """The cost, then the sharpness, that make held-out labels most likely.
-
-    Likelihood, not macro-F1: on a few thousand rows F1 moves by chance more than by cost (decision 0302).
-    """
-    size = problem.matrix.nnz * problem.labels
-    chosen = linear.Setting(cost=min(recipe.costs))
-    if not len(problem.tested):
-        chosen = linear.Setting(cost=1.0)
-    elif len(recipe.costs) > 1 or len(recipe.sharpness) > 1:
-        if len(problem.truth) > recipe.search_rows:
-            random = np.random.default_rng(recipe.seed)
-            problem = problem.take(np.sort(random.permutation(len(problem.truth))[: recipe.search_rows]))
-        # Two folds are held out while searching, all of them afterwards: 40 % of the time.
-        searched = np.where(problem.fold < SEARCH_FOLDS, problem.fold, linear.ALWAYS)
-        problem = replace(problem, fold=searched)
-        cost, least = _best(problem, sorted(recipe.costs), 0.0)
-        chosen = linear.Setting(cost=cost)
-        for sharpness in (s for s in recipe.sharpness if s > 0):
-            _, less = _best(problem, (cost,), sharpness)
-            if less < least:
-                chosen, least = replace(chosen, sharpness=sharpness), less
-    if not recipe.blend:
-        return chosen
-    return replace(chosen, blend=(0.4, 0.3, 0.3) if size <= LOGISTIC_LIMIT else (0.5, 0.5))
-
-
-def _best(problem: linear.Problem, costs: Sequence[float], sharpness: float) -> tuple[float, float]:
-    """The cost of the least loss, and that loss."""
-    truth = problem.truth[problem.tested]
-    losses = [_loss(scores, truth) for scores in linear.sweep(problem, costs, sharpness)]
-    best = int(np.argmin(losses))
-    return costs[best], losses[best]
-
-
-def _loss(scores: Array, truth: Index) -> float:
-    """The calibrated loss of held-out scores."""
-    return linear.loss(scores / linear.temperature(scores, truth), truth)
-
-
-def _blend(held: linear.Held, truth: Index, setting: linear.Setting) -> tuple[float, ...]:
-    """The shares of the machines that make held-out labels most likely, out of a few."""
-    if not len(truth):
-        return setting.blend
-    size = len(setting.blend)
-    candidates = [b[:size] for b in BLENDS if not any(b[size:])]
-    losses = [_loss(held.scores(blend), truth) for blend in candidates]
-    return candidates[int(np.argmin(losses))]
 
 
 def _scope(rows: Sequence[Row], learned: Learned, result: HeadResult, recipe: Recipe) -> Scope:
@@ -323,6 +254,7 @@ def _card(rows: Sequence[Row], recipe: Recipe, results: dict[str, HeadResult]) -
             "spreads": list(r.spreads),
             "shift": list(r.shift),
             "temperature": r.head.temperature,
+            "wrong_labels": asdict(r.noise),
             "out_of_fold": _scores(r),
             "policy": {k: v for k, v in asdict(r.policy).items() if k != "thresholds"},
         }
