@@ -8,8 +8,10 @@ from __future__ import annotations
 import hmac
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from daemon import models
+from daemon.authentication.findings import Authentication
 from daemon.channels.door import Verify
 from daemon.channels.gate import Limits as DoorLimits
 from daemon.channels.imap import ImapSettings
@@ -24,6 +26,9 @@ from daemon.reader.pool import ReaderPool
 from daemon.reader.worker import Bounds as WorkerBounds
 from daemon.settings import Settings
 from daemon.store.committer import Committer
+
+if TYPE_CHECKING:
+    from daemon.authentication.gather import Authenticator
 
 DRAIN_DOOR_S = 4.0
 _FETCH_FACTOR = 4  # a polled mailbox cannot refuse: what is over the limit is stored and read by its headers only
@@ -44,7 +49,28 @@ def make_reader(settings: Settings, made: Policy) -> ReaderPool:
         model=model_of(settings),
         workers=workers,
         folder=models.folder_of(settings.state.directory),
+        authenticator=_authenticator(settings),
     )
+
+
+def _authenticator(settings: Settings) -> Authenticator | None:
+    """Who checks signatures, when that is switched on; its libraries are an extra and are loaded only then."""
+    section = settings.authentication
+    if not section.enabled:
+        return None
+    from daemon.authentication.gather import Asking  # noqa: PLC0415 - needs the extra
+    from daemon.authentication.make import make_authenticator  # noqa: PLC0415 - needs the extra
+    from daemon.authentication.spf import SpfLimits  # noqa: PLC0415 - see above
+
+    asking = Asking(
+        timeout_s=section.timeout_s,
+        spf=SpfLimits(lookups=section.spf_lookups, void=section.spf_void_lookups),
+        inner=settings.guards.trusted_hops,
+        rules=Authentication(
+            sealers=section.trusted_sealers, signatures=section.max_signatures, seals=section.max_seals
+        ),
+    )
+    return make_authenticator([(each.host, each.port) for each in section.nameservers], asking)
 
 
 def make_relay(settings: Settings) -> Relay:

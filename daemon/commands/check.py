@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from daemon.errors import FirstlineError, Misconfigured, Unavailable
 from daemon.reader.model import load_classifier
 from daemon.render import Renderer
 from daemon.settings import Settings, policy, state_directory
+from daemon.settings.authentication import LIBRARIES
 from daemon.store.engine import integrity, open_engine
 from daemon.store.migrate import SchemaState, schema_state
 
@@ -66,6 +68,7 @@ def _findings(settings: Settings, *, connect: bool) -> Iterator[Finding]:
     if made:
         yield _model(settings, made[0])
         yield from _doors(settings)
+        yield from _authentication(settings)
     if connect:
         yield _relay(settings)
 
@@ -136,6 +139,23 @@ def _doors(settings: Settings) -> Iterator[Finding]:
     else:
         words = "no way for mail to come in: set smtp.listen, lmtp.socket or an [imap.NAME] (a pipe needs none)"
         yield Finding(what="intake", level="warning", words=words)
+
+
+def _authentication(settings: Settings) -> Iterator[Finding]:
+    """What proves a sender: nothing at all is worth a word, because agents' orders are then never carried out."""
+    section, guards = settings.authentication, settings.guards
+    ways = []
+    if section.enabled:  # the configuration was refused if its libraries were missing
+        servers = ", ".join(map(str, section.nameservers)) or "this machine's"
+        names = " and ".join(f"{name} {version(name)}" for _, name in LIBRARIES)
+        ways.append(f"checked here by {names}, nameservers {servers}")
+    if guards.trusted_authserv_ids:
+        ways.append(f"Authentication-Results of {', '.join(guards.trusted_authserv_ids)}")
+    if ways:
+        yield Finding(what="authentication", level="ok", words="; ".join(ways))
+    elif not settings.smtp.users:
+        words = "no sender is ever proven, so no agent's order is carried out: see guards.trusted_authserv_ids"
+        yield Finding(what="authentication", level="warning", words=words)
 
 
 def _relay(settings: Settings) -> Finding:

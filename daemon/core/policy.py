@@ -13,6 +13,7 @@ from datetime import timedelta
 from daemon.core.address import Address
 from daemon.core.calendar import BusinessCalendar
 from daemon.core.credit import CreditLimits
+from daemon.core.hops import EVERY_HOP
 from daemon.core.ticket import Kind, Level, Priority
 from daemon.core.token import Keyring
 
@@ -164,6 +165,7 @@ class Policy:
     credits: CreditLimits = field(default_factory=CreditLimits)
     robots: tuple[Robot, ...] = ()
     trusted_authserv_ids: tuple[str, ...] = ()
+    trusted_hops: tuple[str, ...] = EVERY_HOP  # networks from which such a field counts when it comes by SMTP
     public_providers: frozenset[str] = frozenset()
     disabled_guards: frozenset[str] = frozenset()
     spam_limit: float = 6.0  # SpamAssassin or rspamd points

@@ -1,7 +1,9 @@
 """How far the sender of a mail is proven (mail-rules §5): rights grow with proof.
 
-Owns the levels and `grade`. Only the topmost Authentication-Results field that carries
-*our* configured authserv-id counts (RFC 8601 §5); every other one is a claim of the sender.
+Owns the levels and `grade`. Only the topmost Authentication-Results field that carries *our*
+configured authserv-id counts, and only from a hop of ours (RFC 8601 §5); every other one is a claim
+of the sender. What we checked ourselves (`daemon.authentication`) is evidence of the same kind,
+and comes first where it says anything.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from daemon.core.address import Address, parse_path
 from daemon.core.authres import AuthResult, AuthResults, parse_authentication_results
 from daemon.core.clues import Clues
 from daemon.core.domain import a_label, related
-from daemon.core.envelope import Envelope
+from daemon.core.envelope import Channel, Envelope
+from daemon.core.hops import is_among
 from daemon.core.message import Message
 from daemon.core.policy import Policy
 from daemon.core.token import speaks_for
@@ -21,6 +24,8 @@ from daemon.core.token import speaks_for
 _FIELD = "authentication-results"
 _MAX_ID = 1_000  # characters in which the authserv-id must stand
 _MAX_FIELDS = 50  # our own server writes on top of what came before it
+_PUBLISHED = "policy.published-domain-policy"
+_UNDECIDED = frozenset({"temperror", "permerror", "unknown"})
 
 
 class Proof(IntEnum):
@@ -50,11 +55,13 @@ def aligned(one: Address, other: Address) -> bool:
     return related(one.domain, other.domain)
 
 
-def grade(message: Message, envelope: Envelope, policy: Policy, clues: Clues) -> Trust:
-    """How far it is proven that the mail is from its identity.
+def grade(
+    message: Message, envelope: Envelope, policy: Policy, clues: Clues, *, own: AuthResults | None = None
+) -> Trust:
+    """How far it is proven that the mail is from its identity. `own` is what we checked ourselves.
 
-    A proof of the domain is a submission with AUTH as that address, or the trusted
-    Authentication-Results: DMARC pass, or DKIM or SPF pass for a domain aligned with From.
+    A proof of the domain is a submission with AUTH as that address, or trusted results: DMARC pass,
+    or, where the domain has no DMARC policy, DKIM or SPF pass for a domain aligned with From.
     A token is a proof when it names this person. What the sender says of itself proves nothing.
     """
     identity = message.identity
@@ -64,30 +71,35 @@ def grade(message: Message, envelope: Envelope, policy: Policy, clues: Clues) ->
     if authenticated is not None and authenticated.key == identity.key:
         domain = Trust(proof=Proof.DOMAIN, evidence=f"submitted with AUTH as {identity.key}")
     else:
-        domain = _by_results(message, policy, identity)
+        domain = _by_results(own, identity)
+        if domain.proof is Proof.NOBODY and not domain.failed:
+            by_field = _by_results(_trusted(message, envelope, policy), identity)
+            domain = by_field if by_field.evidence else domain
     if domain.failed or not any(speaks_for(policy.keyring, token.person_tag, identity) for token in clues.tokens):
         return domain
     proof = Proof.PERSON if domain.proof is Proof.DOMAIN else Proof.TOKEN
     return Trust(proof=proof, evidence="; ".join(filter(None, (domain.evidence, "token of this person"))))
 
 
-def _by_results(message: Message, policy: Policy, identity: Address) -> Trust:
-    trusted = _trusted(message, policy)
+def _by_results(trusted: AuthResults | None, identity: Address) -> Trust:
+    """DMARC decides where it says anything of this domain: a pass of DKIM beside its failure is not aligned."""
     if trusted is None:
         return Trust()
-    failure = next(
-        (r for r in trusted.results if r.method == "dmarc" and r.result == "fail" and _says(r, identity)), None
-    )
-    if failure:
-        return Trust(failed=True, evidence=_words(trusted, failure))
+    dmarc = [result for result in trusted.results if result.method == "dmarc" and _says(result, identity)]
+    failure = next((result for result in dmarc if result.result == "fail"), None)
+    if failure is not None:
+        # A domain that only watches (p=none) asks that nothing be done about a failure: then nothing is proven.
+        return Trust(failed=failure.value(_PUBLISHED) != "none", evidence=_words(trusted, failure))
+    if any(result.result in _UNDECIDED for result in dmarc) and not any(result.result == "pass" for result in dmarc):
+        return Trust(evidence=_words(trusted, dmarc[0]))
     passed = next((result for result in trusted.results if _passes(result, identity)), None)
     return Trust(proof=Proof.DOMAIN, evidence=_words(trusted, passed)) if passed else Trust()
 
 
-def _trusted(message: Message, policy: Policy) -> AuthResults | None:
+def _trusted(message: Message, envelope: Envelope, policy: Policy) -> AuthResults | None:
     """The topmost field with an authserv-id of ours; every other field is a claim of the sender (RFC 8601 §5)."""
     ours = {name.lower() for name in policy.trusted_authserv_ids if name}
-    if not ours:
+    if not ours or (envelope.channel is Channel.SMTP and not is_among(envelope.peer, policy.trusted_hops)):
         return None
     values = message.values(_FIELD)[:_MAX_FIELDS]
     named = (value for value in values if any(name in value[:_MAX_ID].lower() for name in ours))  # most are not ours
@@ -122,5 +134,7 @@ def _domain(value: str) -> str:
 
 
 def _words(field: AuthResults, result: AuthResult) -> str:
-    shown = " ".join(f"{name}={value}" for name, value in result.properties if name.startswith(("header.", "smtp.")))
+    shown = " ".join(
+        f"{name}={value}" for name, value in result.properties if name.startswith(("header.", "smtp.", "policy."))
+    )
     return f"{field.authserv_id}: {result.method}={result.result} {shown}"[:200].strip()

@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import ValidationError
 
+from daemon.authentication.findings import Authentication, Findings
 from daemon.core.envelope import Envelope
 from daemon.core.limits import Limits
 from daemon.core.message import Message
@@ -27,6 +29,9 @@ from daemon.core.policy import Policy
 from daemon.core.reading import Readability, Reading
 from daemon.errors import Unavailable
 from daemon.reader.worker import READINGS, TASKS, Bounds, Task, main
+
+if TYPE_CHECKING:  # it needs the extra `authentication`
+    from daemon.authentication.gather import Authenticator
 
 log = structlog.get_logger(__name__)
 
@@ -42,13 +47,25 @@ class WorkerDied(Exception):
 class _Worker:
     """One process with its pipe; all methods block and belong to its own thread."""
 
-    def __init__(self, policy: Policy, limits: Limits, bounds: Bounds, model: str, folder: Path | None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        limits: Limits,
+        bounds: Bounds,
+        model: str,
+        folder: Path | None,
+        rules: Authentication | None,
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection: Connection
         self._connection, theirs = context.Pipe()
         self._wall_s = float(bounds.cpu_s * _WALL_FACTOR)
         self._process: SpawnProcess = context.Process(
-            target=main, args=(theirs, policy, limits, bounds, model, folder), daemon=True, name="firstline-reader"
+            target=main,
+            args=(theirs, policy, limits, bounds, model, folder),
+            kwargs={"rules": rules},
+            daemon=True,
+            name="firstline-reader",
         )
         self._process.start()
         theirs.close()
@@ -104,8 +121,10 @@ class ReaderPool:
         model: str,
         workers: int,
         folder: Path | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
-        self._recipe = (policy, limits, bounds, model, folder)
+        self._authenticator = authenticator
+        self._recipe = (policy, limits, bounds, model, folder, authenticator.rules if authenticator else None)
         self.model = model
         self._count = workers
         self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="reader")
@@ -152,14 +171,20 @@ class ReaderPool:
 
     async def read(self, mails: Sequence[tuple[Envelope, bytes]]) -> list[Reading]:
         """Readings in the order of `mails`; always one for each, whatever the mails do."""
-        tasks = [Task(envelope=envelope) for envelope, _ in mails]
-        raws = [raw for _, raw in mails]
+        findings: Sequence[Findings | None] = [None] * len(mails)
+        if self._authenticator is not None:
+            findings = await self._authenticator.gather(mails)
+        tasks = [Task(envelope=mail[0], findings=found) for mail, found in zip(mails, findings, strict=True)]
+        return await self._read_all(tasks, [raw for _, raw in mails])
+
+    async def _read_all(self, tasks: Sequence[Task], raws: Sequence[bytes]) -> list[Reading]:
         try:
             return await self._call(tasks, raws)
         except WorkerDied as death:
-            if len(mails) == 1:
+            if len(tasks) == 1:
                 return [await self._read_poison(tasks[0], raws[0], death)]
-        return [reading for mail in mails for reading in await self.read([mail])]
+        pairs = zip(tasks, raws, strict=True)
+        return [reading for task, raw in pairs for reading in await self._read_all([task], [raw])]
 
     async def _read_poison(self, task: Task, raw: bytes, death: WorkerDied) -> Reading:
         """This mail killed a worker alone: its headers only, else nothing of it."""

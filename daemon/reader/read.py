@@ -7,11 +7,12 @@ not classified: it never opens a ticket.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
 from classifier.types import Classifier, Document
+from daemon.core.authres import AuthResults
 from daemon.core.envelope import Envelope
 from daemon.core.guards import Consequence, evaluate
 from daemon.core.language import detect
@@ -24,6 +25,8 @@ from daemon.core.reading import Readability, Reading
 from daemon.core.trust import grade
 from daemon.errors import Unreadable
 from daemon.reader.beside import Beside
+
+Check = Callable[[bytes, str], AuthResults]
 
 _OPENS_A_TICKET = frozenset({Consequence.NO_ACK})
 
@@ -41,13 +44,26 @@ def _parse(raw: bytes, limits: Limits, *, headers_only: bool) -> tuple[Message, 
 
 
 def read_one(
-    envelope: Envelope, raw: bytes, policy: Policy, *, limits: Limits, today: date, headers_only: bool = False
+    envelope: Envelope,
+    raw: bytes,
+    policy: Policy,
+    *,
+    limits: Limits,
+    today: date,
+    headers_only: bool = False,
+    check: Check | None = None,
 ) -> Reading:
-    """Everything but the classification of one mail. Raises nothing for content (`Unreadable` becomes HEADERS)."""
+    """Everything but the classification of one mail. Raises nothing for content (`Unreadable` becomes HEADERS).
+
+    `check` authenticates the mail itself for the domain of its From address; a mail over a limit is not checked.
+    """
     started = time.perf_counter()
     message, readability, trouble = _parse(raw, limits, headers_only=headers_only)
     clues = find_clues(message, envelope, policy, today)
-    trust = grade(message, envelope, policy, clues)
+    own = None
+    if check is not None and readability is Readability.FULL:
+        own = check(raw, message.identity.domain if message.identity else "")
+    trust = grade(message, envelope, policy, clues, own=own)
     verdicts = evaluate(message, envelope, policy, trust=trust, clues=clues)
     languages = policy.desk(envelope.desk).languages
     language = detect(f"{message.subject}\n{message.body.new}", languages)

@@ -16,11 +16,15 @@ import signal
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
+from daemon.authentication.findings import Authentication, Findings
+from daemon.core.authres import AuthResults
 from daemon.core.envelope import Envelope
 from daemon.core.limits import Limits
 from daemon.core.policy import Policy
@@ -32,12 +36,19 @@ from daemon.reader.read import classify, read_one
 _PR_SET_PDEATHSIG = 1
 
 
+class Judge(Protocol):
+    """`authentication.judge.judge` with its rules."""
+
+    def __call__(self, raw: bytes, author: str, findings: Findings) -> AuthResults: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One mail to read; its raw bytes follow in a frame of their own."""
 
     envelope: Envelope
     headers_only: bool = False
+    findings: Findings | None = None  # what DNS said; None when we check no signatures ourselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +87,14 @@ def _die_with_parent() -> None:
 
 
 def main(
-    connection: Connection, policy: Policy, limits: Limits, bounds: Bounds, model: str, folder: Path | None = None
+    connection: Connection,
+    policy: Policy,
+    limits: Limits,
+    bounds: Bounds,
+    model: str,
+    folder: Path | None = None,
+    *,
+    rules: Authentication | None = None,
 ) -> None:
     """Serve until the pipe closes. First frame out: the model id, or the reason it could not be loaded."""
     _die_with_parent()
@@ -85,6 +103,7 @@ def main(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.stack_size(64 * 1024 * 1024)
     classifier, note = load_classifier(model, policy)
+    judge = _judge(rules)
     connection.send_bytes(f"{classifier.model_id}\n{note}".encode())
     beside = Beside(folder, classifier)
     beside.refresh()
@@ -96,18 +115,37 @@ def main(
             _bound_cpu(bounds)
             if beside.refresh():
                 _bound_memory(bounds)  # what was loaded now is no mail's memory
-            connection.send_bytes(READINGS.dump_json(_read(tasks, raws, policy, limits, bounds, beside)))
+            connection.send_bytes(READINGS.dump_json(_read(tasks, raws, policy, limits, bounds, beside, judge=judge)))
+
+
+def _judge(rules: Authentication | None) -> Judge | None:
+    """The check of signatures, where it is switched on: only then its libraries are loaded."""
+    if rules is None:
+        return None
+    from daemon.authentication.judge import judge  # noqa: PLC0415 - needs the extra `authentication`
+
+    return partial(judge, rules=rules)
 
 
 def _read(
-    tasks: list[Task], raws: list[bytes], policy: Policy, limits: Limits, bounds: Bounds, beside: Beside
+    tasks: list[Task],
+    raws: list[bytes],
+    policy: Policy,
+    limits: Limits,
+    bounds: Bounds,
+    beside: Beside,
+    *,
+    judge: Judge | None,
 ) -> list[Reading]:
     today = datetime.now(UTC).date()
     readings = []
     for task, raw in zip(tasks, raws, strict=True):
         _bound_cpu(bounds)
+        check = partial(judge, findings=task.findings) if judge is not None and task.findings is not None else None
         readings.append(
-            read_one(task.envelope, raw, policy, limits=limits, today=today, headers_only=task.headers_only)
+            read_one(
+                task.envelope, raw, policy, limits=limits, today=today, headers_only=task.headers_only, check=check
+            )
         )
     _bound_cpu(bounds)
     return classify(readings, beside.serving, beside=beside, desks=[task.envelope.desk for task in tasks])

@@ -64,6 +64,7 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
             for robot in settings.robots
         ),
         trusted_authserv_ids=guards.trusted_authserv_ids,
+        trusted_hops=guards.trusted_hops,
         public_providers=frozenset(provider.lower() for provider in limits.public_providers),
         disabled_guards=frozenset(guards.disabled),
         spam_limit=guards.spam_limit,

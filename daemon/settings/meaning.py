@@ -14,6 +14,7 @@ from pathlib import Path
 from daemon.core.guards import GUARDS
 from daemon.core.ticket import Priority
 from daemon.settings import ics
+from daemon.settings.authentication import missing_libraries
 from daemon.settings.desk import CalendarSection, TierSection
 from daemon.settings.mail import ListenerSection
 from daemon.settings.model import Settings
@@ -265,6 +266,12 @@ def _guards(settings: Settings) -> Iterator[Fault]:
             yield Fault(("guards", "disabled"), _unknown("guard", name, known))
 
 
+def _authentication(settings: Settings) -> Iterator[Fault]:
+    if settings.authentication.enabled and (missing := missing_libraries()):
+        words = f"{' and '.join(missing)} not installed: pip install 'firstline[authentication]'"
+        yield Fault(("authentication", "enabled"), words)
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _teams,
     _tiers,
@@ -281,6 +288,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _listeners,
     _languages,
     _guards,
+    _authentication,
 )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
+from daemon.settings.authentication import PRIVATE_NETWORKS, AuthenticationSection, Networks
 from daemon.settings.desk import (
     ApproverSection,
     CalendarSection,
@@ -100,6 +101,7 @@ class GuardsSection(Section):
     spam_limit: float = 6.0
     own_list_ids: tuple[str, ...] = ()
     trusted_authserv_ids: tuple[str, ...] = ()
+    trusted_hops: Networks = PRIVATE_NETWORKS  # from whose SMTP such a field counts
     ack_when_not_addressed: bool = False
 
 
@@ -169,6 +171,7 @@ class Settings(Section):
     catalogue: CatalogueSection = CatalogueSection()
     credits: CreditsSection = CreditsSection()
     guards: GuardsSection = GuardsSection()
+    authentication: AuthenticationSection = AuthenticationSection()
     notices: NoticesSection = NoticesSection()
     follow: FollowSection = FollowSection()
     classifier: ClassifierSection = ClassifierSection()
