@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import spread
 from classifier.machines import Machine, Sample, bayes, logistic, support_vectors
 from classifier.measures import Array, Index, softmax
 from classifier.noise import NONE, Noise, likelihood
@@ -117,9 +118,9 @@ def out_of_fold(problem: Problem, setting: Setting) -> Held:
     """The scores of each tested row by machines that have not seen its fold."""
     size = (problem.matrix.shape[0], problem.labels)
     parts: list[Array] = [np.zeros(size) for _ in setting.blend]
-    for sample, hold, fresh in _folds(problem):
-        for scores, machine in zip(parts, _machines(sample, setting, [True] * len(parts)), strict=True):
-            scores[hold] = machine.scores(fresh)
+    for hold, fold in spread.each(_scored, ((*each, setting) for each in _folds(problem))):
+        for scores, found in zip(parts, fold, strict=True):
+            scores[hold] = found
     parts = [scores[problem.tested] for scores in parts]
     spreads = tuple(float(np.maximum(s, CLIP).std()) or 1.0 if len(s) else 1.0 for s in parts)
     return Held(parts=tuple(s / d for s, d in zip(parts, spreads, strict=True)), spreads=spreads)
@@ -128,14 +129,29 @@ def out_of_fold(problem: Problem, setting: Setting) -> Held:
 def sweep(problem: Problem, costs: Sequence[float], sharpness: float) -> list[Array]:
     """Held-out scores of support vector machines at rising `costs`, each started where the one before ended."""
     found: list[Array] = [np.zeros((problem.matrix.shape[0], problem.labels)) for _ in costs]
-    for sample, hold, fresh in _folds(problem):
-        scale = sharpen(sample, sharpness) if sharpness else None
-        sharp, new = (sample, fresh) if scale is None else (_scaled(sample, scale), _columns(fresh, scale))
-        machine: Machine | None = None
-        for scores, cost in zip(found, costs, strict=True):
-            machine = support_vectors(sharp, cost, machine)
-            scores[hold] = machine.scores(new)
+    for hold, fold in spread.each(_swept, ((*each, tuple(costs), sharpness) for each in _folds(problem))):
+        for scores, part in zip(found, fold, strict=True):
+            scores[hold] = part
     return [scores[problem.tested] for scores in found]
+
+
+def _scored(sample: Sample, hold: Index, fresh: Any, setting: Setting) -> tuple[Index, list[Array]]:
+    """One fold of `out_of_fold`: its rows, and the scores of each machine."""
+    return hold, [machine.scores(fresh) for machine in _machines(sample, setting, [True] * len(setting.blend))]
+
+
+def _swept(
+    sample: Sample, hold: Index, fresh: Any, costs: tuple[float, ...], sharpness: float
+) -> tuple[Index, list[Array]]:
+    """One fold of `sweep`: its rows, and the scores at each cost."""
+    scale = sharpen(sample, sharpness) if sharpness else None
+    sharp, new = (sample, fresh) if scale is None else (_scaled(sample, scale), _columns(fresh, scale))
+    found: list[Array] = []
+    machine: Machine | None = None
+    for cost in costs:
+        machine = support_vectors(sharp, cost, machine)
+        found.append(machine.scores(new))
+    return hold, found
 
 
 def _folds(problem: Problem) -> Iterator[tuple[Sample, Index, Any]]:

@@ -24,6 +24,7 @@ from classifier.corpus import KEYWORD, CorpusError, Finding, Row
 from classifier.measures import Array, Index
 from classifier.model import NEVER, Head, LinearModel, Scale, Scope, Signs, Weights
 from classifier.noise import NONE, Noise
+from classifier.pace import Pace, Step
 from classifier.recipe import Recipe
 from classifier.threshold import Policy, fit_policy
 from classifier.vocabulary import Learned, Limits, learn
@@ -34,15 +35,6 @@ __all__ = ["HEADS", "HeadResult", "Recipe", "Step", "Trained", "identify", "labe
 MANY, FOLDS_OF_MANY = 20_000, 3
 # Without a single mail nothing can be calibrated, and nothing routes by itself either.
 COLD_TEMPERATURE = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """Progress: `done` of `total` equal pieces of work."""
-
-    name: str
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +83,13 @@ def train(
     kept = (*kept, *corpus.names(kept, catalogue))
     limits = Limits(per_branch=recipe.per_branch, min_senders=recipe.min_senders, exempt=recipe.exempt)
     learned = learn([r.normalised for r in kept], limits, senders=[r.sender for r in kept])
-    tell = progress or (lambda _step: None)
     asked = [(name, rows_of) for name in HEADS if len(rows_of := labelled(kept, name)) >= 2]
+    sizes = [(name, len({value_of(kept[i], name) for i in at})) for name, at in asked]
+    pace = Pace(progress or (lambda _step: None), sizes, _pieces(recipe))
     pieces: list[tuple[HeadResult, linear.Fitted]] = []
-    for done, (name, at) in enumerate(asked):
-        tell(Step(name=name, done=done, total=len(asked)))
-        pieces.append(_head(name, kept, at, learned, recipe))
-    tell(Step(name="done", done=len(asked), total=len(asked)))
+    for name, at in asked:
+        with pace.head(name):
+            pieces.append(_head(name, kept, at, learned, recipe))
     weights = Weights.of(
         np.hstack([f.coefficients for _, f in pieces]), np.concatenate([f.intercepts for _, f in pieces])
     )
@@ -112,6 +104,12 @@ def train(
     )
     model = replace(model, model_id=identify(model, recipe.name), card=_card(kept, recipe, results))
     return Trained(model=model, rows=kept, findings=findings, results=results)
+
+
+def _pieces(recipe: Recipe) -> int:
+    """About how many fits a head takes: two folds of each sweep, the folds of the calibration, and the final one."""
+    sweeps = 1 + sum(1 for s in recipe.sharpness if s > 0) if len(recipe.costs) > 1 or len(recipe.sharpness) > 1 else 0
+    return 2 * sweeps + recipe.folds + 2
 
 
 HEADS = ("category", "tier", "kind", "urgency", "spam")

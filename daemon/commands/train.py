@@ -39,6 +39,7 @@ _SHOWN = ("accuracy", "macro_f1", "coverage", "misroute", "misroute_upper", "ece
 @click.option("--output", type=click.Path(path_type=Path), help="Write the model there instead of the state directory.")
 @click.option("--activate", is_flag=True, help="Let it serve when the gate has nothing against it.")
 @click.option("--quick", is_flag=True, help="Refit the serving model with the newest labels, in under a minute.")
+@click.option("--scheduler", default="", help="Spread the search over a Dask scheduler's workers: tcp://HOST:PORT.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - one per option
@@ -52,18 +53,38 @@ def command(  # noqa: PLR0913 - one per option
     output: Path | None,
     activate: bool,
     quick: bool,
+    scheduler: str,
     as_json: bool,
 ) -> int:
     """Train a model, measure it on mails it has not seen, compare it with the one that serves."""
     if output is not None and (activate or quick):
         raise click.UsageError("--output writes a model to a place of its own: it cannot serve from there")
+    if quick and scheduler:
+        raise click.UsageError("--quick searches for nothing: there is nothing to spread")
     if quick and named:
         raise click.UsageError("--quick learns from what the serving model learned from, and the store")
     settings = _settings(config, named, output)
     experiment = _experiment(recipe, seed, text, label)
     if quick and settings is not None:
         return _quick(settings, experiment, activate=activate, as_json=as_json)
-    return _full(settings, experiment, named or ("store",), output, activate=activate, as_json=as_json)
+    with _machines(scheduler):
+        return _full(settings, experiment, named or ("store",), output, activate=activate, as_json=as_json)
+
+
+@contextmanager
+def _machines(scheduler: str) -> Iterator[None]:
+    """Other machines for the search, when the admin names their scheduler. Raises Unavailable."""
+    if not scheduler:
+        yield
+        return
+    from classifier import spread  # noqa: PLC0415
+
+    try:
+        with spread.machines(scheduler) as threads:
+            click.echo(f"firstline: the search is spread over {threads} threads at {scheduler}", err=True)
+            yield
+    except spread.SpreadError as error:
+        raise Unavailable(str(error)) from None
 
 
 def _settings(config: str | None, named: Sequence[str], output: Path | None) -> Settings | None:

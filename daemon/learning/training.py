@@ -17,8 +17,9 @@ from classifier.catalogue import NOT_FOR_US, Catalogue
 from classifier.corpus import KEYWORD, TERSE, CorpusError, Finding, Row
 from classifier.evaluate import Figures, evaluate
 from classifier.model import LinearModel
+from classifier.pace import Step
 from classifier.report import Point, Report, build, learning_curve
-from classifier.train import Recipe, Step, Trained, train
+from classifier.train import Recipe, Trained, train
 from classifier.types import Classifier
 from daemon.errors import Unusable
 from daemon.learning.experiment import Experiment
