@@ -16,17 +16,16 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.core.address import Address
-from daemon.core.compose import Stamp, compose
 from daemon.core.disposition import DISPOSITIONS
 from daemon.core.letter import one_line
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Desk
-from daemon.core.token import message_id
 from daemon.errors import Unavailable
+from daemon.loops.circular import post
 from daemon.loops.current import Current
 from daemon.loops.enact import Desked
 from daemon.loops.wake import Wake
-from daemon.store import memory, outbox, review
+from daemon.store import memory, review
 from daemon.store.committer import Committer
 from daemon.store.review import ToReview
 
@@ -98,39 +97,15 @@ def digest(tx: Connection, desk: Desk, desked: Desked) -> int:
 
 def _queue(tx: Connection, desk: Desk, to: Address, index: int, found: Sequence[ToReview], desked: Desked) -> int:
     """One digest for one address. Its identifier names no ticket: numbers below 1001 are nobody's."""
-    policy, now = desked.policy, desked.now
-    language = desk.languages[0]
-    sequence = (now - _EPOCH).days
+    sequence = (desked.now - _EPOCH).days
     notice = Notice(
         kind=NoticeKind.DIGEST,
         to=to,
-        language=language,
+        language=desk.languages[0],
         sequence=sequence,
         text="\n".join(_line(each) for each in found),
     )
-    own_id = message_id(policy.keyring, notice.kind, index, sequence, desk.address.domain)
-    letter = desked.renderer.render(notice, desked.renderer.facts(notice, policy=policy, desk=desk, reference=""))
-    stamp = Stamp(
-        kind=notice.kind,
-        desk_title=desk.title,
-        desk=desk.address,
-        to=to,
-        reply_to=desk.address,
-        message_id=own_id,
-        date=now,
-        opened_at=now,
-    )
-    posting = outbox.Posting(
-        kind=notice.kind,
-        ticket_id=None,
-        sequence=sequence,
-        to=to,
-        message_id=own_id,
-        mail_from=str(desk.address),
-        content=compose(letter, stamp),
-        life=policy.letter_life,
-    )
-    return 1 if outbox.queue(tx, posting, policy, now=now).outbox_id is not None else 0
+    return int(post(tx, notice, desk, desked, number=index))
 
 
 def _line(each: ToReview) -> str:

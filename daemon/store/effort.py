@@ -5,23 +5,13 @@ One row for one order. The tier is the one the ticket was in when the time was s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from daemon.core.ticket import Ticket
+from daemon.core.week import Spent
 from daemon.store.schema import EFFORT, TICKET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """Minutes of one agent on one ticket in one tier."""
-
-    reference: str
-    agent: str
-    tier: int
-    minutes: int
 
 
 def log(tx: Connection, ticket: Ticket, *, agent: str, minutes: int, now: datetime) -> None:
