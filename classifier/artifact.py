@@ -17,7 +17,8 @@ import os
 import shutil
 import unicodedata
 import zipfile
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.catalogue import Catalogue, Category
+from classifier.encoder import Encoder, EncoderError
 from classifier.model import Head, LinearModel, Scale, Scope, Weights
+from classifier.sentence import ARRAYS, Sentences, stored
 from classifier.text import normalise
 from classifier.vector import Vectoriser
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = ("card.json", "chars.txt", "config.json", "weights.npz", "words.txt")
+SENTENCES = "sentences.npz"  # beside them when the model needs a sentence encoder
 LIMIT_BYTES = 128_000_000  # one file, unpacked
 TOLERANCE = 1e-3
 _ARRAYS = {"codes": np.int8, "steps": np.float32, "intercepts": np.float32, "idf": np.float32}
@@ -75,16 +79,24 @@ def save(model: LinearModel, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load(path: Path) -> LinearModel:
-    """The model in the directory `path`; raises `ArtifactError`."""
+def load(path: Path, encoder: Path | None = None) -> LinearModel:
+    """The model in the directory `path`, with the sentence encoder of another where it needs one.
+
+    Raises `ArtifactError`; also for an encoder that is missing or not the model's.
+    """
     manifest = _manifest(path)
     try:
         files = manifest["files"]
-        content = {name: _read(path / name, files[name]) for name in FILES}
+        content = {name: _read(path / name, files[name]) for name in files}
         model = _assemble(content, str(manifest["model_id"]))
         _probe(model, json.loads(content["config.json"])["probes"], path)
+        if model.sentences is not None:
+            given = Encoder(encoder) if encoder else None
+            return replace(model, sentences=model.sentences.bound(given, [normalise("", text) for text in PROBES]))
     except ArtifactError:
         raise
+    except EncoderError as error:
+        raise ArtifactError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path}: not a usable model: {error!r}") from error
     return model
@@ -92,35 +104,42 @@ def load(path: Path) -> LinearModel:
 
 def size_bytes(path: Path) -> int:
     """The size of the model's files on disk."""
-    return sum((path / name).stat().st_size for name in (*FILES, MANIFEST))
+    return sum((path / name).stat().st_size for name in (*FILES, SENTENCES, MANIFEST) if (path / name).is_file())
 
 
 def _contents(model: LinearModel) -> dict[str, bytes]:
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        allow_pickle=False,
-        codes=model.weights.codes,
-        steps=model.weights.steps,
-        intercepts=model.weights.intercepts,
-        idf=model.vectoriser.idf,
-    )
+    weights: dict[str, NDArray[Any]] = {
+        "codes": model.weights.codes,
+        "steps": model.weights.steps,
+        "intercepts": model.weights.intercepts,
+        "idf": model.vectoriser.idf,
+    }
     config = {
         "catalogue": [asdict(c) for c in model.catalogue.categories],
         "heads": [asdict(h) for h in model.heads],
         # JSON has no infinity.
         "scope": {**asdict(model.scope), "least": max(model.scope.least, -1e300)},
         "explained": model.explained,
-        "probes": [_outcome(model, text) for text in PROBES],
+        "probes": [_outcome(model, number) for number in range(len(PROBES))],
+        "sentences": model.sentences.facts() if model.sentences else None,
     }
     versions = {"numpy": np.__version__, "unicode": unicodedata.unidata_version, **_trainer_version()}
+    joined = {SENTENCES: _packed(model.sentences.arrays())} if model.sentences else {}
     return {
+        **joined,
         "card.json": _json({**model.card, "model_id": model.model_id, "versions": versions}),
         "chars.txt": _lines(model.vectoriser.chars),
         "config.json": _json(config),
-        "weights.npz": buffer.getvalue(),
+        "weights.npz": _packed(weights),
         "words.txt": _lines(model.vectoriser.words),
     }
+
+
+def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    each: dict[str, Any] = dict(arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **each)
+    return buffer.getvalue()
 
 
 def _trainer_version() -> dict[str, str]:
@@ -148,7 +167,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"{path}: model format {found!r}, this version reads {FORMAT}: train it again with 'firstline train'"
         )
-    if sorted(manifest["files"]) != sorted(FILES):
+    if sorted(manifest["files"]) not in (sorted(FILES), sorted((*FILES, SENTENCES))):
         raise ArtifactError(f"{path}: the manifest must list {', '.join(FILES)} and nothing else")
     return manifest
 
@@ -168,7 +187,7 @@ def _read(path: Path, expected: dict[str, Any]) -> bytes:
 
 
 def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
-    arrays = _arrays(content["weights.npz"])
+    arrays = _arrays("weights.npz", content["weights.npz"], _ARRAYS)
     config = json.loads(content["config.json"])
     heads = tuple(
         Head(**{**h, "labels": tuple(h["labels"]), "thresholds": tuple(h["thresholds"])}) for h in config["heads"]
@@ -193,6 +212,7 @@ def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
                 "energy": Scale(**scope["energy"]),
                 "familiar": Scale(**scope["familiar"]),
                 "reject": Scale(**scope["reject"]),
+                "near": Scale(**scope.get("near", {})),
                 "languages": tuple(scope["languages"]),
             }
         ),
@@ -204,31 +224,46 @@ def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
         ),
         explained=int(config["explained"]),
         card=json.loads(content["card.json"]),
+        sentences=_sentences(content, config.get("sentences"), columns),
     )
 
 
-def _arrays(packed: bytes) -> dict[str, NDArray[Any]]:
+def _sentences(content: dict[str, bytes], facts: dict[str, Any] | None, columns: int) -> Sentences | None:
+    if (facts is None) != (SENTENCES not in content):
+        raise ArtifactError(f"config.json and {SENTENCES} disagree about a sentence encoder")
+    if facts is None:
+        return None
+    return stored(facts, _arrays(SENTENCES, content[SENTENCES], dict.fromkeys(ARRAYS, np.float16)), columns)
+
+
+def _arrays(file: str, packed: bytes, kinds: Mapping[str, type]) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         members = {i.filename: i.file_size for i in archive.infolist()}
-    if sorted(members) != sorted(f"{n}.npy" for n in _ARRAYS) or sum(members.values()) > LIMIT_BYTES:
-        raise ArtifactError("weights.npz holds something else than a model's arrays")
+    if sorted(members) != sorted(f"{n}.npy" for n in kinds) or sum(members.values()) > LIMIT_BYTES:
+        raise ArtifactError(f"{file} holds something else than a model's arrays")
     with np.load(io.BytesIO(packed), allow_pickle=False) as loaded:
-        arrays: dict[str, NDArray[Any]] = {name: loaded[name] for name in _ARRAYS}
-    for name, kind in _ARRAYS.items():
+        arrays: dict[str, NDArray[Any]] = {name: loaded[name] for name in kinds}
+    for name, kind in kinds.items():
         if arrays[name].dtype != kind:
-            raise ArtifactError(f"weights.npz: {name} is {arrays[name].dtype}, not {np.dtype(kind)}")
+            raise ArtifactError(f"{file}: {name} is {arrays[name].dtype}, not {np.dtype(kind)}")
     return {name: np.ascontiguousarray(a) for name, a in arrays.items()}
 
 
-def _outcome(model: LinearModel, text: str) -> list[float]:
-    """The probability of each head's first label: one number per head says enough to see a change."""
-    answers = model.answers(model.vectoriser.vector(normalise("", text)))
+def _outcome(model: LinearModel, number: int) -> list[float]:
+    """The probability of each head's first label for a probe: one number per head says enough to see a change.
+
+    With the sentence vector that was stored: another one is the encoder's doing, and told apart.
+    """
+    vector = model.vectoriser.vector(normalise("", PROBES[number]))
+    if model.sentences is not None:
+        vector = replace(vector, sentence=model.sentences.probes[number])
+    answers = model.answers(vector)
     return [float(a.probabilities[0]) for a in answers.values()]
 
 
 def _probe(model: LinearModel, expected: list[Any], path: Path) -> None:
-    for text, probability in zip(PROBES, expected, strict=True):
-        if not np.allclose(_outcome(model, text), probability, rtol=0, atol=TOLERANCE):
+    for number, probability in zip(range(len(PROBES)), expected, strict=True):
+        if not np.allclose(_outcome(model, number), probability, rtol=0, atol=TOLERANCE):
             raise ArtifactError(
                 f"{path}: predicts differently with the installed libraries (numpy {np.__version__}, Unicode "
                 f"{unicodedata.unidata_version}): train it again with 'firstline train'"

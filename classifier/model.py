@@ -8,7 +8,7 @@ out-of-scope texts go to a person. Needs numpy only: no scikit-learn at run time
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from classifier.catalogue import NOT_FOR_US, TIERS, Catalogue
 from classifier.explain import reasons
+from classifier.sentence import Sentences, share
 from classifier.text import normalise
 from classifier.types import Band, Choice, Document, Prediction, Reason
 from classifier.vector import Floats, Ids, Vector, Vectoriser
@@ -103,21 +104,23 @@ class Signs:
     energy: float
     familiar: float
     reject: float
+    near: float = 0.0  # cosine to the nearest middle of the desk's mails; 0 without an encoder
 
     @classmethod
-    def of(cls, labels: tuple[str, ...], scores: Array, familiar: float) -> Signs:
+    def of(cls, labels: tuple[str, ...], scores: Array, familiar: float, near: float = 0.0) -> Signs:
         """The signs in the scaled scores [labels] of the category head."""
         if NOT_FOR_US not in labels:
-            return cls(energy=_log_sum_exp(scores), familiar=familiar, reject=0.0)
+            return cls(energy=_log_sum_exp(scores), familiar=familiar, reject=0.0, near=near)
         at = labels.index(NOT_FOR_US)
         moved = _log_sum_exp(np.delete(scores, at))
-        return cls(energy=moved, familiar=familiar, reject=float(scores[at]) - moved)
+        return cls(energy=moved, familiar=familiar, reject=float(scores[at]) - moved, near=near)
 
 
 # Energy alone separates out-of-scope questions with AUROC 0.945, the share of known words alone with
 # 0.872, both with 0.963 (CLINC150, validation and training questions; measured 2026-11, docs/classifier.md).
 FAMILIAR_SHARE = 0.4
 REJECT_SHARE = 0.7  # of the log-odds of "not for us", when there were examples of it
+NEAR_SHARE = 1.0  # of nearness, with an encoder: 0.982 for energy alone, 0.991 for both (as above; docs/classifier.md)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,9 @@ class Scope:
     energy: Scale = Scale()
     familiar: Scale = Scale()
     reject: Scale = Scale()
+    near: Scale = Scale()
+    familiar_share: float = FAMILIAR_SHARE
+    near_share: float = 0.0
     least: float = -np.inf  # of `belongs`
     least_familiar: float = 0.0
     confidence: float = 0.0  # below it even the best guess is not worth a suggestion
@@ -137,7 +143,8 @@ class Scope:
         """How much a text looks like the desk's own: high for its mails, low for everything else."""
         return (
             self.energy.standard(signs.energy)
-            + FAMILIAR_SHARE * self.familiar.standard(signs.familiar)
+            + self.familiar_share * self.familiar.standard(signs.familiar)
+            + self.near_share * self.near.standard(signs.near)
             - REJECT_SHARE * self.reject.standard(signs.reject)
         )
 
@@ -170,14 +177,25 @@ class LinearModel:
     catalogue: Catalogue
     explained: int = 5  # how many reasons a prediction carries
     card: dict[str, object] = field(default_factory=dict)
+    sentences: Sentences | None = None  # what an encoder adds, where it adds enough
 
     def predict(self, documents: list[Document]) -> list[Prediction]:
         """One prediction per document, in order."""
         return [self._predict(d) for d in documents]
 
+    def vector(self, normalised: str) -> Vector:
+        """All that the heads look at."""
+        words = self.vectoriser.vector(normalised)
+        if self.sentences is None:
+            return words
+        return replace(words, sentence=self.sentences.encode([normalised])[0])
+
     def scores(self, vector: Vector) -> Array:
         """The raw decision values of every column, float64 [columns]."""
-        return self.weights.product(vector).astype(np.float64)
+        values = self.weights.product(vector).astype(np.float64)
+        if self.sentences is not None and vector.sentence is not None:
+            values += self.sentences.scores(vector.sentence)
+        return values
 
     def columns(self, head: Head) -> slice:
         """The columns of the weights that belong to `head`."""
@@ -199,7 +217,7 @@ class LinearModel:
 
     def _predict(self, document: Document) -> Prediction:
         normalised = normalise(document.subject, document.text)
-        vector = self.vectoriser.vector(normalised)
+        vector = self.vector(normalised)
         answers = self.answers(vector)
         category = answers["category"]
         ranked = [int(i) for i in np.argsort(-category.probabilities, kind="stable")]
@@ -209,7 +227,10 @@ class LinearModel:
         confidence = float(category.probabilities[best])
         tier = self._tier(answers.get("tier"), label)
         spam = answers.get("spam")
-        belongs = self.scope.belongs(Signs.of(category.head.labels, category.scores, vector.familiar))
+        near = 0.0
+        if self.sentences is not None and vector.sentence is not None:
+            near = self.sentences.nearness(vector.sentence)
+        belongs = self.scope.belongs(Signs.of(category.head.labels, category.scores, vector.familiar, near))
         return Prediction(
             category=label,
             tier=tier.number,
@@ -225,6 +246,7 @@ class LinearModel:
             urgency=_label(answers.get("urgency"), ""),
             spam=float(spam.probabilities[spam.head.labels.index("yes")]) if spam else 0.0,
             reasons=self._reasons(normalised, vector, category.head, best, ours),
+            by_sentence=self._by_sentence(vector, category, best, ours),
         )
 
     def _band(self, document: Document, vector: Vector, answer: Answer, belongs: float, tier: _Tier) -> Band:
@@ -265,6 +287,19 @@ class LinearModel:
         against = self.weights.column(vector.ids, start + ours[1]) if len(ours) > 1 else np.float32(0.0)
         contributions: Floats = (vector.weights * (for_it - against) / head.temperature).astype(np.float32)
         return reasons(self.vectoriser, vector, normalised, contributions, limit=self.explained)
+
+    def _by_sentence(self, vector: Vector, category: Answer, best: int, ours: list[int]) -> float:
+        """The rest of the log-odds over the runner-up, without the intercepts, is the words' (and their reasons')."""
+        if self.sentences is None or vector.sentence is None:
+            return 0.0
+        start = self.columns(category.head).start
+        other = ours[1] if len(ours) > 1 else best
+        columns = [start + best, start + other]
+        said, bias = self.sentences.scores(vector.sentence)[columns], self.weights.intercepts[columns]
+        sentence = float(said[0] - said[1]) / category.head.temperature
+        intercept = float(bias[0] - bias[1]) / category.head.temperature
+        words = float(category.scores[best] - category.scores[other]) - sentence - intercept
+        return share(sentence, words)
 
 
 class _Tier(NamedTuple):

@@ -75,6 +75,7 @@ class Prediction:
     belongs: float = 0.0  # how much the text looks like the desk's own mails; low is out of scope
     spam: float = 0.0  # evidence beside the guards, 0..1
     reasons: tuple[Reason, ...] = ()
+    by_sentence: float = 0.0  # of what spoke for the category, the share of the sentence vector and not of the words
     nearest: tuple[Neighbour, ...] = ()  # solved tickets of the same desk, most alike first; for people only
 
     @property

@@ -40,6 +40,7 @@ class Vector:
     words: int  # distinct words of the document
     known: int  # of these, how many the vocabulary holds
     familiar: float  # the known share, a rare word counting more (by its inverse document frequency), 0..1
+    sentence: Floats | None = None  # float32 [dimension], where a model has an encoder
 
 
 def grams(chunk: str) -> list[str]:

@@ -1,0 +1,129 @@
+"""What a model keeps of sentence vectors: one more linear share per label, and where the desk's mails lie.
+
+Owns the arrays beside the TF-IDF weights and the binding to the encoder they were
+learned with. Promises: a model that needs an encoder never predicts without it or
+with another one; the means it keeps are of several mails each, so that no mail
+can be read back from them. Needs numpy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.encoder import EncoderError, Encodes, Identity
+from classifier.vector import Floats
+
+Array = NDArray[np.float64]
+Halves = NDArray[np.float16]
+
+# The same files on another processor give vectors with a cosine of 0.99 and more; another encoder's are near 0.
+LIKE = 0.97
+HOW = 'name its folder: [classifier] encoder = "DIR", or --encoder DIR'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sentences:
+    """The part of a model that an encoder feeds.
+
+    All float32 of numbers that float16 holds, so that what is stored is what was measured.
+    `coefficients` [dimension, columns], added to the scores of the TF-IDF weights; `means`
+    [means, dimension], rows of length one: the middles of the desk's mails; `probes` [texts, dimension],
+    the vectors of a few fixed texts when the model was made.
+    """
+
+    identity: Identity
+    coefficients: Floats
+    means: Floats
+    probes: Floats
+    encoder: Encodes | None = None
+
+    @property
+    def dimension(self) -> int:
+        return int(self.coefficients.shape[0])
+
+    def scores(self, vector: Floats) -> Array:
+        """What the sentence adds to each column, float64 [columns]."""
+        return np.asarray(vector @ self.coefficients, dtype=np.float64)
+
+    def nearness(self, vector: Floats) -> float:
+        """The cosine to the nearest middle of the desk's own mails."""
+        return float((self.means @ vector).max(initial=-1.0))
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """The vectors of normalised texts. Raises `EncoderError` without an encoder."""
+        if self.encoder is None:
+            raise EncoderError(f"the model needs the sentence encoder {self.identity.short}: {HOW}")
+        return self.encoder.encode(texts)
+
+    def bound(self, encoder: Encodes | None, texts: Sequence[str]) -> Sentences:
+        """Itself with its encoder, once that gives the vectors of `probes` for `texts`. Raises `EncoderError`."""
+        if encoder is None:
+            raise EncoderError(f"needs the sentence encoder {self.identity.short}: {HOW}")
+        if encoder.identity != self.identity:
+            raise EncoderError(
+                f"was trained with the sentence encoder {self.identity.short}, not with {encoder.identity.short}: "
+                "give that one, or train again with 'firstline train --encoder DIR'"
+            )
+        if encoder.dimension != self.dimension:
+            raise EncoderError(f"asks for vectors of {self.dimension} numbers, the encoder gives {encoder.dimension}")
+        found = encoder.encode(texts)
+        likeness = (found * self.probes).sum(axis=1)
+        if float(likeness.min(initial=1.0)) < LIKE:
+            raise EncoderError(
+                f"gets other vectors from the encoder here than where it was trained (cosine {likeness.min():.3f}): "
+                "train it again with 'firstline train --encoder DIR'"
+            )
+        return replace(self, encoder=encoder)
+
+    def facts(self) -> dict[str, Any]:
+        """What the configuration of a stored model says of its encoder."""
+        return {
+            "model_sha256": self.identity.model_sha256,
+            "tokenizer_sha256": self.identity.tokenizer_sha256,
+            "tokens": self.identity.tokens,
+            "dimension": self.dimension,
+        }
+
+    def arrays(self) -> dict[str, Halves]:
+        """What is stored beside the weights."""
+        return {name: getattr(self, name).astype(np.float16) for name in ARRAYS}
+
+
+ARRAYS = ("coefficients", "means", "probes")
+
+
+def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int) -> Sentences:
+    """The part of a stored model that an encoder feeds, not yet bound. Raises ValueError if it does not fit."""
+    dimension = int(facts["dimension"])
+    if any(arrays[name].dtype != np.float16 or arrays[name].ndim != 2 for name in ARRAYS):
+        raise ValueError("sentence arrays must be float16 matrices")
+    if arrays["coefficients"].shape != (dimension, columns):
+        raise ValueError("sentence coefficients do not fit the encoder and the labels")
+    if any(arrays[name].shape[1] != dimension for name in ("means", "probes")):
+        raise ValueError("sentence means do not fit the encoder")
+    if not all(np.isfinite(arrays[name]).all() for name in ARRAYS):
+        raise ValueError("sentence arrays must be finite")
+    identity = Identity(
+        model_sha256=str(facts["model_sha256"]),
+        tokenizer_sha256=str(facts["tokenizer_sha256"]),
+        tokens=int(facts["tokens"]),
+    )
+    coefficients, means, probes = (arrays[name].astype(np.float32) for name in ARRAYS)
+    return Sentences(identity=identity, coefficients=coefficients, means=means, probes=probes)
+
+
+def rounded(values: NDArray[Any]) -> Floats:
+    """The nearest numbers that float16 holds, as float32."""
+    nearest: Floats = values.astype(np.float16).astype(np.float32)
+    return nearest
+
+
+def share(by_sentence: float, by_words: float) -> float:
+    """How much of what spoke for a decision came from the sentence vector, 0..1."""
+    spoke = max(by_sentence, 0.0) + max(by_words, 0.0)
+    return max(by_sentence, 0.0) / spoke if spoke > 0 else 0.0
