@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
-from daemon import logs
+from daemon import event_loop, logs
 from daemon.app import Daemon
 from daemon.commands.configured import configured
-from daemon.settings import state_directory
+from daemon.settings import Settings, state_directory
 from daemon.store.engine import open_engine
 from daemon.store.migrate import SchemaState, migrate, schema_state
 
@@ -22,7 +20,7 @@ def command(config: str | None) -> None:
     logs.configure(settings.log.level, settings.log.format)
     state_directory(settings)
     _first_start(settings.state.database_url)
-    asyncio.run(_serve(Daemon(settings, reload=lambda: configured(config))))
+    event_loop.run(_serve(settings, config), settings.run.event_loop)
 
 
 def _first_start(url: str) -> None:
@@ -35,6 +33,7 @@ def _first_start(url: str) -> None:
         engine.dispose()
 
 
-async def _serve(daemon: Daemon) -> None:
+async def _serve(settings: Settings, config: str | None) -> None:
+    daemon = Daemon(settings, reload=lambda: configured(config))
     daemon.handle_signals()
     await daemon.run()

@@ -149,6 +149,12 @@ class LogSection(Section):
     format: Literal["text", "json"] = "text"
 
 
+class RunSection(Section):
+    """[run]: how the process works."""
+
+    event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"  # auto: uvloop where it is installed
+
+
 class Settings(Section):
     """A complete configuration. Tables by name are reached in order through the plural properties."""
 
@@ -179,6 +185,7 @@ class Settings(Section):
     secrets: SecretsSection = SecretsSection()
     templates: TemplatesSection = TemplatesSection()
     log: LogSection = LogSection()
+    run: RunSection = RunSection()
 
     _sources: tuple[str, ...] = PrivateAttr(default=())
 
