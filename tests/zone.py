@@ -27,15 +27,22 @@ FAULTS = frozenset({"servfail", "silent", "refused", "truncated", "rubbish"})
 class Zone:
     """Answers from its table, whose names are lower case; a name with another type has no data, others are not."""
 
-    def __init__(self, records: Mapping[str, Sequence[str] | str], *, ttl: int = 300) -> None:
+    def __init__(
+        self,
+        records: Mapping[str, Sequence[str] | str],
+        *,
+        ttl: int = 300,
+        host: str = "127.0.0.1",
+        port: int = 0,  # 0: any; system resolvers only know 53
+    ) -> None:
         self.records = dict(records)
         self.ttl = ttl
         self.asked: Counter[str] = Counter()
         self._stop = threading.Event()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp.bind((host, port))
         self.port = int(self._udp.getsockname()[1])
-        self._tcp = socket.create_server(("127.0.0.1", self.port))
+        self._tcp = socket.create_server((host, self.port))
         for sock in (self._udp, self._tcp):
             sock.settimeout(0.05)
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._serve_udp, self._serve_tcp)]

@@ -20,11 +20,16 @@ _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|\\.|[\s]+|[();]|[^\s"();\\]+|["\\]', re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthResult:
-    """One method's result, lower case. `properties` are (`header.from`, `example.org`) pairs in order."""
+    """One method's result, lower case. `properties` are (`header.from`, `example.org`) pairs in order.
+
+    `comment` is the first one of the statement, without brackets: OpenDMARC, Gmail and rspamd say only there
+    which policy the domain published.
+    """
 
     method: str
     result: str
     properties: tuple[tuple[str, str], ...] = ()
+    comment: str = ""
 
     def value(self, name: str) -> str:
         """The first property of that name, or ""."""
@@ -42,25 +47,29 @@ class AuthResults:
 def parse_authentication_results(value: str) -> AuthResults:
     """What one field says."""
     segments = list(islice(_segments(value[:_MAX_FIELD]), _MAX_RESULTS + 1))
-    head = segments[0] if segments else []
+    head = segments[0][0] if segments else []
     authserv_id = head[0].lower() if head and "=" not in head[0] else ""
     statements = segments[1:] if authserv_id else segments
-    results = (_result(words) for words in statements)
+    results = (_result(words, comment) for words, comment in statements)
     return AuthResults(authserv_id=authserv_id, results=tuple(result for result in results if result))
 
 
-def _segments(value: str) -> Iterator[list[str]]:
-    """The words between semicolons, comments out, quotes off, `a = b` joined to `a=b`."""
+def _segments(value: str) -> Iterator[tuple[list[str], str]]:
+    """The words between semicolons, quotes off, `a = b` joined to `a=b`; and the first comment among them."""
     words: list[str] = []
+    comments: list[str] = []
     word = ""
     depth = 0
     for match in _PIECES.finditer(value):
         piece = match[0]
         if piece == "(":
             depth += 1
+            comments.append("")
         elif piece == ")":
             depth = max(depth - 1, 0)
         if depth or piece == ")":
+            if depth and piece != "(":
+                comments[0] += piece if len(comments) == 1 else ""
             continue
         if piece != ";" and not piece.isspace():
             word += _unquoted(piece)
@@ -69,9 +78,9 @@ def _segments(value: str) -> Iterator[list[str]]:
             words.append(word)
             word = ""
         if piece == ";":
-            yield _joined(words)
-            words = []
-    yield _joined([*words, word] if word else words)
+            yield _joined(words), comments[0] if comments else ""
+            words, comments = [], []
+    yield _joined([*words, word] if word else words), comments[0] if comments else ""
 
 
 def _unquoted(piece: str) -> str:
@@ -90,7 +99,7 @@ def _joined(words: list[str]) -> list[str]:
     return joined
 
 
-def _result(words: list[str]) -> AuthResult | None:
+def _result(words: list[str], comment: str) -> AuthResult | None:
     """`method[/version]=result`, then properties; None when there is no method (`none`, rubbish)."""
     pairs = [(name.lower(), value) for name, equals, value in (word.partition("=") for word in words) if equals]
     if not pairs or "=" not in words[0]:
@@ -100,4 +109,5 @@ def _result(words: list[str]) -> AuthResult | None:
         method=method.partition("/")[0],
         result=result.lower(),
         properties=tuple((name, value.lower()) for name, value in pairs[1:]),
+        comment=comment.strip().lower(),
     )

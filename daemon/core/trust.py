@@ -8,6 +8,7 @@ and comes first where it says anything.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -25,6 +26,7 @@ _FIELD = "authentication-results"
 _MAX_ID = 1_000  # characters in which the authserv-id must stand
 _MAX_FIELDS = 50  # our own server writes on top of what came before it
 _PUBLISHED = "policy.published-domain-policy"
+_WATCHING = re.compile(r"(?:p|policy)=none\b")  # (p=none dis=none), (policy=none): comments of a field we trust
 _UNDECIDED = frozenset({"temperror", "permerror", "unknown"})
 
 
@@ -88,8 +90,7 @@ def _by_results(trusted: AuthResults | None, identity: Address) -> Trust:
     dmarc = [result for result in trusted.results if result.method == "dmarc" and _says(result, identity)]
     failure = next((result for result in dmarc if result.result == "fail"), None)
     if failure is not None:
-        # A domain that only watches (p=none) asks that nothing be done about a failure: then nothing is proven.
-        return Trust(failed=failure.value(_PUBLISHED) != "none", evidence=_words(trusted, failure))
+        return Trust(failed=not _only_watches(failure), evidence=_words(trusted, failure))
     if any(result.result in _UNDECIDED for result in dmarc) and not any(result.result == "pass" for result in dmarc):
         return Trust(evidence=_words(trusted, dmarc[0]))
     passed = next((result for result in trusted.results if _passes(result, identity)), None)
@@ -111,6 +112,11 @@ def _says(result: AuthResult, identity: Address) -> bool:
     """True when a DMARC result speaks of the identity's domain (or does not say of whose)."""
     domain = _domain(result.value("header.from"))
     return not domain or related(domain, identity.domain)
+
+
+def _only_watches(failure: AuthResult) -> bool:
+    """True when the domain published p=none: it asks that nothing be done about a failure. Then nothing is proven."""
+    return failure.value(_PUBLISHED) == "none" or _WATCHING.match(failure.comment) is not None
 
 
 def _passes(result: AuthResult, identity: Address) -> bool:
