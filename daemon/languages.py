@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_datetime
 
-from daemon.core.calendar import BusinessCalendar, Window
+from daemon.core.calendar import BusinessCalendar, Window, zone_named
 
 DEFAULT = "en"
 
@@ -179,7 +178,7 @@ def say_instant(at: datetime, zone: str, language: str) -> str:
 
 @lru_cache(maxsize=10_000)  # Babel takes 0.05 ms; requests of one evening are promised for the same minute
 def _say_minute(at: datetime, zone: str, language: str) -> str:
-    local = at.astimezone(ZoneInfo(zone))
+    local = at.astimezone(zone_named(zone))
     code, words = _words(language)
     said = str(format_datetime(local, words.instant, locale=_locale(code)))
     if code == "fr" and local.day == 1:

@@ -45,17 +45,28 @@ _STEM = {
     NoticeKind.RECEIPT: "receipt",
     NoticeKind.STATUS: "status",
     NoticeKind.REMINDER: "reminder",
+    NoticeKind.FORWARD: "forward",
+    NoticeKind.ANSWER: "answer",
+    NoticeKind.QUESTION: "question",
+    NoticeKind.SURVEY: "survey",
+    NoticeKind.DATA: "data",
+    NoticeKind.AGENDA: "agenda",
+    NoticeKind.REPORT: "report",
+    NoticeKind.APPROVAL: "approval",
+    NoticeKind.VENDOR: "vendor",
     NoticeKind.DIGEST: "digest",
 }
 _AUTOMATIC = TO_REQUESTER
-_WORDLESS = _AUTOMATIC | {NoticeKind.REMINDER}  # nobody's own words are in these
+_WORDLESS = _AUTOMATIC | {NoticeKind.REMINDER, NoticeKind.AGENDA, NoticeKind.REPORT}  # nobody's own words are in these
+_QUOTED = frozenset({NoticeKind.TEAM, NoticeKind.APPROVAL, NoticeKind.VENDOR})
 _LAYOUT = "letter.html.j2"
 _FILLED = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TEAM})  # of every mail; their templates branch on no slot …
-_SLOTS = ("reference", "name", "due", "previous_due", "closes", "subject")  # … but for its being empty
+_SLOTS = ("reference", "name", "due", "previous_due", "closes", "subject", "usual")  # … but for its being empty
 _LINK_SLOT = "mailto:link{}@slot.invalid"  # what a link may look like
 _LINK_CHARS = 2_000
+_WORDED = frozenset({"wish"})  # a detail for which templates have words of their own
 _FORMS = 2_000  # a desk has some hundred (language, category, hours, what is known)
-_VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120}
+_VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120, "reason": 300}
 _SHORT_CHARS = 100
 _TROUBLE = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -117,6 +128,9 @@ class Renderer:
             advice=in_language(category.advice, language, default) if category else "",
             tier=notice.tier,
             closes=say_instant(notice.closes_at, notice.zone, language) if notice.closes_at else "",
+            approval=notice.approval,
+            reason=notice.reason,
+            usual=say_instant(notice.usual, promise.zone, language) if notice.usual and promise else "",
             links=_links(notice.orders, reference, reply_to) if reply_to is not None else (),
         )
 
@@ -242,6 +256,7 @@ def _samples(kind: NoticeKind, language: str) -> Iterator[tuple[Notice, Facts]]:
                     subject=some,
                     text="words",
                     news=NEWS if full else (),
+                    lists=(("due", ("FL-1",)),) if full else (),
                 ),
                 Facts(
                     desk="Desk",
@@ -255,6 +270,9 @@ def _samples(kind: NoticeKind, language: str) -> Iterator[tuple[Notice, Facts]]:
                     holiday=some,
                     urgent=some,
                     advice=some,
+                    approval=some,
+                    reason=some,
+                    usual=some,
                 ),
             )
 
@@ -294,7 +312,7 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
     values["name"] = speakable_name(facts.name)
     values["subject"] = bare_subject(notice.subject, facts.reference) if _may_echo(notice) else ""
     values["urgent"] = str(values["urgent"]).rstrip(".")  # the sentence brings its own
-    values["quoted"] = notice.kind is NoticeKind.TEAM  # somebody else's words are set off, our own are not
+    values["quoted"] = notice.kind in _QUOTED  # somebody else's words are set off, our own are not
     values["certain"] = notice.certain
     values["news"] = notice.news
     values["variant"] = notice.promise.hours.value if notice.promise else "open"
@@ -302,6 +320,9 @@ def _values(notice: Notice, facts: Facts) -> dict[str, object]:
         (one_line(label, _SHORT_CHARS), one_line(value, 4 * _SHORT_CHARS))
         for label, value in notice.detail
         if value.strip()
+    )
+    values["lists"] = tuple(
+        (heading, tuple(one_line(line, 2 * _SHORT_CHARS) for line in lines)) for heading, lines in notice.lists if lines
     )
     values["words"] = "" if notice.kind in _WORDLESS else _readable(notice.text)
     values["text"] = WORDS_MARK
@@ -317,10 +338,14 @@ def _parted(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, 
         single = name.rstrip("s")
         said |= {f"{single}{index}": value for index, (_, value) in enumerate(pairs)}
         shown[name] = tuple(
-            (label, "" if not value else _LINK_SLOT.format(index) if name == "links" else place(f"{single}{index}"))
+            (label, _slot(single, index, value) if label not in _WORDED else value)
             for index, (label, value) in enumerate(pairs)
         )
     return shown, said
+
+
+def _slot(single: str, index: int, value: str) -> str:
+    return "" if not value else _LINK_SLOT.format(index) if single == "link" else place(f"{single}{index}")
 
 
 def _links(orders: tuple[str, ...], reference: str, reply_to: Address) -> tuple[tuple[str, str], ...]:
@@ -344,7 +369,7 @@ def _may_echo(notice: Notice) -> bool:
 def _subject(notice: Notice, reference: str, neutral: str) -> str:
     echo = bare_subject(notice.subject, reference) if _may_echo(notice) else ""
     return tagged(
-        echo or one_line(neutral, SUBJECT_CHARS), reference, reply=bool(echo) and notice.kind is not NoticeKind.TEAM
+        echo or one_line(neutral, SUBJECT_CHARS), reference, reply=bool(echo) and notice.kind not in {NoticeKind.TEAM, NoticeKind.FORWARD}
     )
 
 

@@ -14,9 +14,11 @@ import click
 
 from daemon.commands.configured import configured
 from daemon.commands.opened import looking
-from daemon.core.calendar import BusinessCalendar
+from daemon.core.calendar import BusinessCalendar, zone_named
 from daemon.core.clock import CLOCKS, due_at, runs, segments
 from daemon.core.disposition import ACK_REASONS, DISPOSITIONS
+from daemon.core.ticket import Ticket
+from daemon.core.week import duration
 from daemon.settings import calendars
 from daemon.store import inbound
 from daemon.store.dossier import Dossier, Mail, find
@@ -43,7 +45,9 @@ def command(config: str | None, *, name: str, as_json: bool, raw: bool) -> int:
         click.echo(json.dumps(asdict(dossier), default=_plain))
     else:
         known = dict(calendars(settings)) if dossier.turns else {}
-        click.echo("\n".join((*_lines(dossier), *_clocks(dossier, known, datetime.now(UTC)))))
+        costs = {tier.number: tier.cost_per_hour for tier in settings.tiers}
+        spent = _effort(dossier, costs, settings.currency)
+        click.echo("\n".join((*_lines(dossier), *spent, *_clocks(dossier, known, datetime.now(UTC)))))
     return 0
 
 
@@ -56,10 +60,11 @@ def _lines(dossier: Dossier) -> Iterator[str]:
     if ticket is not None:
         yield f"{ticket.reference}  {ticket.status}  {ticket.category}, tier {ticket.tier}, {ticket.priority}"
         yield f"  {ticket.subject or '(no subject)'}  from {ticket.requester or 'nobody known'}"
+        yield from _closing(dossier, ticket)
     for mail in dossier.mails:
         yield from _mail(mail)
     for promise in dossier.promises:
-        due = promise.due_at.astimezone(ZoneInfo(promise.zone))
+        due = promise.due_at.astimezone(zone_named(promise.zone))
         target = timedelta(seconds=promise.target_s)
         yield f"promise  {due:%Y-%m-%d %H:%M %Z}  {promise.state}  ({target} of {promise.calendar} hours)"
         yield f"  said: {promise.said or 'nothing, nobody was told'}"
@@ -72,6 +77,26 @@ def _lines(dossier: Dossier) -> Iterator[str]:
     for line in dossier.journal:
         facts = "  ".join(f"{name}={value}" for name, value in line.facts)
         yield f"journal  {line.at:%Y-%m-%d %H:%M:%S} UTC  {line.name}  {facts}"
+
+
+def _closing(dossier: Dossier, ticket: Ticket) -> Iterator[str]:
+    """How it ended, in the words of whoever ended it, and what the requester thought of it."""
+    said = (("reason", ticket.close_reason), ("cause", ticket.cause), ("resolution", ticket.resolution))
+    for name, words in said:
+        if words:
+            yield f"  {name}: {words}"
+    if ticket.muted:
+        yield "  the requester wants no more news of it"
+    if (opinion := dossier.opinion) is not None:
+        answer = f"{opinion.score}/5  {opinion.words}".rstrip() if opinion.score else "no answer yet"
+        yield f"  asked how it went on {opinion.asked_at:%Y-%m-%d %H:%M} UTC: {answer}"
+
+
+def _effort(dossier: Dossier, costs: Mapping[int, float], currency: str) -> Iterator[str]:
+    """Time that was logged, and what it cost."""
+    for agent, tier, minutes in dossier.effort:
+        cost = costs.get(tier, 0.0) * minutes / 60
+        yield f"time     {agent}, tier {tier}: {duration(minutes)}, {cost:.2f} {currency}"
 
 
 def _clocks(dossier: Dossier, known: Mapping[str, BusinessCalendar], now: datetime) -> Iterator[str]:
@@ -129,6 +154,8 @@ def _mail(mail: Mail) -> Iterator[str]:
     match = evidence.get("match")
     if match and (match["ticket"] or match["hint"]):
         yield f"  thread: {match['clue']} {match['evidence']} → {match['ticket'] or 'hint ' + str(match['hint'])}"
+        for each in match.get("weighed", ()):
+            yield f"    {each['score']:>3} {each['clue']} {each['evidence']} → {each['ticket']}: {each['verdict']}"
     yield from _predicted(evidence)
     if evidence.get("trouble"):
         yield f"  trouble: {evidence['trouble']}"

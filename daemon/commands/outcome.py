@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from zoneinfo import ZoneInfo
 
+from daemon.core.calendar import zone_named
 from daemon.core.decision import Opening
 from daemon.core.disposition import ACK_REASONS, DISPOSITIONS
 from daemon.core.message import Attachment
@@ -70,7 +70,7 @@ def line_of(path: str, settled: Settled, seconds: float) -> OutcomeLine:
         tier=opening.tier if opening else None,
         confidence=round(prediction.confidence, 4) if prediction else None,
         abstained=prediction.abstained if prediction else True,
-        promise=promise.due_at.astimezone(ZoneInfo(promise.zone)).isoformat() if promise else "",
+        promise=promise.due_at.astimezone(zone_named(promise.zone)).isoformat() if promise else "",
         reference=ticket.reference if ticket else "",
     )
 

@@ -6,7 +6,7 @@ with the mail. A promise made here starts the clocks that `tick` watches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from daemon.core import assistance
@@ -134,6 +134,8 @@ def team_notices(reading: Reading, about: Opening | Ticket, context: Context, po
         *((("trouble", reading.trouble),) if reading.trouble else ()),
     )
     promised = about.promise if isinstance(about, Opening) else None
+    if promised is not None:  # people of the desk read it in their own zone
+        promised = replace(promised, zone=policy.calendar(promised.calendar).zone)
     return tuple(
         Notice(
             kind=NoticeKind.TEAM,

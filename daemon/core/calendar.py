@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SEARCH_DAYS = 400  # a calendar that does not open for longer than this has no working time
@@ -107,6 +107,15 @@ def from_parts(
         holidays=tuple(sorted(holidays)),
         special_days=tuple(specials),
     )
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of that IANA name, or a fixed distance like `UTC-05:00` (a requester's, from his own mail)."""
+    if name.startswith(("UTC+", "UTC-")):
+        hours, _, minutes = name[4:].partition(":")
+        distance = timedelta(hours=int(hours), minutes=int(minutes or 0))
+        return timezone(distance if name[3] == "+" else -distance)
+    return ZoneInfo(name)
 
 
 def is_open(calendar: BusinessCalendar, at: datetime) -> bool:

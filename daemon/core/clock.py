@@ -19,7 +19,10 @@ FIRST_RESPONSE = "first_response"
 NEXT_UPDATE = "next_update"
 RESOLUTION = "resolution"
 OLA = "ola"
-CLOCKS = (FIRST_RESPONSE, NEXT_UPDATE, RESOLUTION, OLA)
+APPROVAL = "approval"  # from the asking until somebody decided
+VENDOR_RESPONSE = "vendor_response"  # from the hand-over to the supplier until its first answer
+VENDOR_RESOLUTION = "vendor_resolution"  # from the hand-over until the ticket is solved or leaves the supplier
+CLOCKS = (FIRST_RESPONSE, NEXT_UPDATE, RESOLUTION, OLA, APPROVAL, VENDOR_RESPONSE, VENDOR_RESOLUTION)
 _ZERO = timedelta(0)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daemon.core.token import OwnId, ReplyToken
+from daemon.core.token import Mark, OwnId, ReplyToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,8 @@ class Clues:
     tokens: tuple[ReplyToken, ...] = ()
     bounce_of: OwnId | None = None  # from our signed envelope address
     own_message: OwnId | None = None  # the mail itself is ours: its Message-ID is signed by us
+    mark: Mark | None = None  # what a one-click link of ours orders; its token is among `tokens`
     references: tuple[str, ...] = ()
     tag: int | None = None
+    foreign: tuple[tuple[str, str], ...] = ()  # (system, number) of tags of the software that the desk came from
     fingerprint: str = ""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from daemon.core.address import parse_identity
 from daemon.core.ticket import Kind, Priority
 
 _LINE = re.compile(r"#(?P<verb>[^\W\d_][\w-]{0,30})(?:[ \t]+(?P<rest>.*))?", re.UNICODE)
@@ -38,8 +39,15 @@ class Verb(StrEnum):
     KIND = "kind"
     NOTE = "note"
     MERGE = "merge"
+    SPLIT = "split"
     LINK = "link"
+    UNLINK = "unlink"
+    FORWARD = "forward"
     TIME = "time"
+    CAUSE = "cause"
+    RESOLUTION = "resolution"
+    APPROVE = "approve"
+    DENY = "deny"
     SPAM = "spam"
     SEND = "send"
     UNDO = "undo"
@@ -77,7 +85,7 @@ class Orders:
     @property
     def references(self) -> tuple[str, ...]:
         """The tickets that are named, by reference."""
-        return tuple(each.argument for each in self.commands if each.verb in {Verb.MERGE, Verb.LINK})
+        return tuple(each.argument for each in self.commands if each.verb in {Verb.MERGE, Verb.LINK, Verb.UNLINK})
 
     def argument(self, verb: Verb) -> str:
         """The argument of the last command with this verb."""
@@ -99,11 +107,22 @@ def _nothing(text: str) -> str | None:
 
 
 def _words(text: str) -> str | None:
-    return text
+    return _said(text) or ""
 
 
 def _some(text: str) -> str | None:
     return text or None
+
+
+def _said(text: str) -> str | None:
+    """Words that are kept; the arrow stands between two values in the journal."""
+    return " ".join(text.replace("→", "->").split()) or None
+
+
+def _address(text: str) -> str | None:
+    """One plain address, as it is written."""
+    found = parse_identity([text])
+    return str(found) if found is not None and str(found).isascii() else None
 
 
 def _one_of(*known: str) -> Callable[[str], str | None]:
@@ -165,8 +184,25 @@ VERBS: tuple[Usage, ...] = (
     ),
     Usage(verb=Verb.NOTE, form="#note", does="what follows is internal and goes to nobody outside", read=_nothing),
     Usage(verb=Verb.MERGE, form="#merge REF", does="join this ticket to another one", read=_reference),
+    Usage(
+        verb=Verb.SPLIT,
+        form="#split",
+        does="make the requester's mail that you answer, else the last one, a ticket of its own",
+        read=_nothing,
+    ),
     Usage(verb=Verb.LINK, form="#link REF", does="remember that two tickets belong together", read=_reference),
+    Usage(verb=Verb.UNLINK, form="#unlink REF", does="forget that link", read=_reference),
+    Usage(
+        verb=Verb.FORWARD,
+        form="#forward ADDRESS",
+        does="ask somebody outside: sends the request with your words; the answer comes back as a note",
+        read=_address,
+    ),
     Usage(verb=Verb.TIME, form="#time 15m|1h30m", does="log time you spent", read=_minutes),
+    Usage(verb=Verb.CAUSE, form="#cause WORDS", does="what the cause was", read=_said),
+    Usage(verb=Verb.RESOLUTION, form="#resolution WORDS", does="what solved it", read=_said),
+    Usage(verb=Verb.APPROVE, form="#approve", does="approve what waits for your approval", read=_nothing),
+    Usage(verb=Verb.DENY, form="#deny [reason]", does="refuse what waits for your approval", read=_words),
     Usage(verb=Verb.SPAM, form="#spam", does="this was spam: close it and tell nobody", read=_nothing),
     Usage(verb=Verb.SEND, form="#send", does="send my answer although a colleague just answered", read=_nothing),
     Usage(
@@ -223,6 +259,7 @@ def _read(line: str, name: str, rest: str) -> Command | Complaint:
 
 _ENDS = frozenset({Verb.CLOSE, Verb.REOPEN, Verb.WAIT, Verb.SPAM})
 _ALONE = frozenset({Verb.HELP, Verb.UNDO, Verb.STATUS})
+_PAIRS = ((Verb.MERGE, Verb.SPLIT), (Verb.MERGE, Verb.REOPEN), (Verb.APPROVE, Verb.DENY), (Verb.NOTE, Verb.SEND))
 
 
 def _clashes(commands: list[Command]) -> tuple[Complaint, ...]:
@@ -234,7 +271,12 @@ def _clashes(commands: list[Command]) -> tuple[Complaint, ...]:
     alone = next((command.verb for command in commands if command.verb in _ALONE), None)
     if alone is not None and len(commands) > 1:
         return (Complaint(line=f"#{alone}", why="stands alone"),)
-    return ()
+    said_once = [command.verb for command in commands]
+    twice = next((verb for verb in said_once if said_once.count(verb) > 1), None)
+    if twice is not None:
+        return (Complaint(line=f"#{twice}", why="stands there twice"),)
+    pair = next((pair for pair in _PAIRS if set(pair) <= set(said_once)), None)
+    return () if pair is None else (Complaint(line=f"#{pair[0]} and #{pair[1]}", why="cannot both be done"),)
 
 
 def manual() -> str:

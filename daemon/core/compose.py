@@ -38,8 +38,17 @@ _AUTO_SUBMITTED = {
     NoticeKind.RECEIPT: "auto-replied",
     NoticeKind.STATUS: "auto-generated",
     NoticeKind.REMINDER: "auto-generated",
+    NoticeKind.APPROVAL: "auto-generated",
+    NoticeKind.VENDOR: "",  # an agent ordered it; a supplier's ticket system drops what is marked as automatic
+    NoticeKind.ANSWER: "auto-replied",
+    NoticeKind.QUESTION: "auto-replied",
+    NoticeKind.SURVEY: "auto-generated",
+    NoticeKind.DATA: "auto-replied",
+    NoticeKind.AGENDA: "auto-generated",
+    NoticeKind.REPORT: "auto-generated",
     NoticeKind.DIGEST: "auto-generated",
     NoticeKind.REPLY: "",  # the words of a person
+    NoticeKind.FORWARD: "",
 }
 
 
@@ -68,11 +77,13 @@ class Stamp:
     thread_index: str = ""
     reference: str = ""
     original: bytes | None = None
+    listing: str = ""  # a text of ours to go along (DATA)
+    unsubscribe: str = ""  # mailto: URL by which the reader stops the news of this ticket (RFC 2369)
 
 
 def compose(letter: Letter, stamp: Stamp) -> bytes:
     """The mail, ready for `sendmail`. ValueError when an address, an identifier or the result is not sound."""
-    body = body_of(letter, stamp.message_id, stamp.original)
+    body = body_of(letter, stamp.message_id, stamp.original, stamp.listing)
     fields = [("Date", format_datetime(stamp.date.astimezone(UTC)))]
     fields.append(("From", mailbox(stamp.desk_title, stamp.desk)))
     fields.append(("To", mailbox(stamp.to_name, stamp.to)))
@@ -85,10 +96,14 @@ def compose(letter: Letter, stamp: Stamp) -> bytes:
         fields.append(("References", "\r\n ".join(ancestors)))
     if submitted := _AUTO_SUBMITTED[stamp.kind]:
         fields.append(("Auto-Submitted", submitted))
-        fields.append(("X-Auto-Response-Suppress", "All"))
+        # Whoever has to decide and is away should say so: his deputies are asked then (MS-OXCMAIL 2.2.3.2.14).
+        quiet = "DR, RN, NRN, AutoReply" if stamp.kind is NoticeKind.APPROVAL else "All"
+        fields.append(("X-Auto-Response-Suppress", quiet))
     if stamp.kind is NoticeKind.ACKNOWLEDGMENT:
         fields.append(("Precedence", "bulk"))
     fields.append(("X-Loop", addr_spec(stamp.desk)))
+    if stamp.unsubscribe:
+        fields.append(("List-Unsubscribe", f"<{stamp.unsubscribe}>"))
     if stamp.topic:
         fields.append(("Thread-Topic", unstructured(stamp.topic, len("Thread-Topic: "))))
         fields.append(("Thread-Index", _thread_index(stamp)))
@@ -104,7 +119,7 @@ def compose(letter: Letter, stamp: Stamp) -> bytes:
 
 def field_names(stamp: Stamp) -> tuple[str, ...]:
     """The fields that a mail with this stamp has, in order, each once."""
-    automatic = stamp.kind is not NoticeKind.REPLY
+    automatic = bool(_AUTO_SUBMITTED[stamp.kind])
     wanted = (
         ("Date", True),
         ("From", True),
@@ -118,6 +133,7 @@ def field_names(stamp: Stamp) -> tuple[str, ...]:
         ("X-Auto-Response-Suppress", automatic),
         ("Precedence", stamp.kind is NoticeKind.ACKNOWLEDGMENT),
         ("X-Loop", True),
+        ("List-Unsubscribe", bool(stamp.unsubscribe)),
         ("Thread-Topic", bool(stamp.topic)),
         ("Thread-Index", bool(stamp.topic)),
         ("Content-Language", True),

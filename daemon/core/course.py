@@ -13,25 +13,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from daemon.core.calendar import BusinessCalendar, add_working, next_open
-from daemon.core.clock import CLOCKS, FIRST_RESPONSE, NEXT_UPDATE, OLA, RESOLUTION, ClockEvent, Run, Turn, due_at, runs
+from daemon.core import instants as names
+from daemon.core.calendar import BusinessCalendar, add_working, next_open, working_between
+from daemon.core.clock import (
+    APPROVAL,
+    CLOCKS,
+    FIRST_RESPONSE,
+    NEXT_UPDATE,
+    OLA,
+    RESOLUTION,
+    VENDOR_RESPONSE,
+    ClockEvent,
+    Run,
+    Turn,
+    due_at,
+    runs,
+)
+from daemon.core.closing import asked_afterwards
 from daemon.core.decision import ClockStart, Decision, Field
 from daemon.core.policy import Policy, Tier
 from daemon.core.sla import Promise, after_days, at_risk_at
 from daemon.core.ticket import Priority, Status, Ticket
 
-RISK = "first_response_risk"
-REMINDER = "_reminder"
-WAIT_FOLLOW_UP, WAIT_CLOSE, WAIT_OVER, VENDOR = "wait_follow_up", "wait_close", "wait_over", "vendor"
-CLOSE, LONG_OPEN = "close", "long_open"
-BREACH_TOLD = "breach_told"  # a target missed at closing time, told at the opening
-ESCALATE = "escalate"  # the same for the tier above
-TELL_TAKEN, TELL_MOVED, TELL_WAITING = "tell_taken", "tell_moved", "tell_waiting"
-TELL_RESUMED, TELL_SOLVED = "tell_resumed", "tell_solved"
-TELL = (TELL_TAKEN, TELL_MOVED, TELL_WAITING, TELL_RESUMED, TELL_SOLVED)
-WAITS = (WAIT_FOLLOW_UP, WAIT_CLOSE, WAIT_OVER, VENDOR, TELL_WAITING)
-ALL = (RISK, *CLOCKS, *(name + REMINDER for name in CLOCKS), *WAITS, CLOSE, LONG_OPEN, BREACH_TOLD, ESCALATE, *TELL)
-LIVE = frozenset({Status.NEW, Status.OPEN})
+WAITS_FOR_APPROVAL = "waits for approval"
 
 
 class Ledger(StrEnum):
@@ -54,7 +58,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    names: tuple[str, ...]
+    stopped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class _Scene:
     now: datetime
     said: bool  # words of a person went to the requester
     running: dict[str, Run]
+    held: bool  # an approval is waited for: the solution stands still
 
     @property
     def answered(self) -> bool:
@@ -81,7 +86,8 @@ _Step = _Stop | ClockStart | ClockEvent | Ledger
 
 def concerns(decision: Decision) -> bool:
     """True when the decision may change the course: then the history has to be known."""
-    return bool(decision.opening or decision.status or decision.changes or decision.first_response or decision.promise)
+    moves = decision.opening or decision.status or decision.changes or decision.first_response or decision.promise
+    return bool(moves or decision.approval or decision.vendor)
 
 
 def course(
@@ -93,7 +99,7 @@ def course(
     scene = _scene(decision, before, policy, now, history)
     steps = list(_opened(decision, scene) if decision.opening is not None else _appended(decision, scene))
     return Course(
-        stop=tuple(dict.fromkeys(name for step in steps if isinstance(step, _Stop) for name in step.names)),
+        stop=tuple(dict.fromkeys(name for step in steps if isinstance(step, _Stop) for name in step.stopped)),
         start=tuple(step for step in steps if isinstance(step, ClockStart)),
         turns=tuple(step for step in steps if isinstance(step, ClockEvent)),
         ledger=next((step for step in steps if isinstance(step, Ledger)), None),
@@ -107,6 +113,7 @@ def _scene(
     status = decision.status or Status(after.get(Field.STATUS, before.status.value))
     tier = policy.tier(int(after.get(Field.TIER, before.tier)))
     latest = {name: found[-1] for name in CLOCKS if (found := runs(history, name))}
+    waited_for = APPROVAL in latest and latest[APPROVAL].open
     return _Scene(
         before=before,
         status=status if decision.opening is None else Status.NEW,
@@ -117,6 +124,7 @@ def _scene(
         now=now,
         said=decision.first_response,
         running={name: run for name, run in latest.items() if run.open},
+        held=decision.approval == "asked" or (waited_for and not decision.approval),
     )
 
 
@@ -125,6 +133,8 @@ def _opened(decision: Decision, scene: _Scene) -> Iterator[_Step]:
     if promise is not None:
         yield _turn(scene, FIRST_RESPONSE, Turn.START, "opened", target=promise.target, calendar=promise.calendar)
         yield from _promise_reminders(promise, scene)
+    if scene.held:
+        yield from _approval_asked(decision, scene)
     yield from _begin(RESOLUTION, scene, "opened")
     yield _long_open(scene)
 
@@ -133,36 +143,28 @@ def _appended(decision: Decision, scene: _Scene) -> Iterator[_Step]:
     was, now_is = scene.before.status, scene.status
     after = {change.field: change.after for change in decision.changes}
     if scene.said:
-        yield _Stop(
-            (
-                TELL_TAKEN,
-                TELL_MOVED,
-                TELL_RESUMED,
-                FIRST_RESPONSE + REMINDER,
-                OLA,
-                OLA + REMINDER,
-                BREACH_TOLD,
-                ESCALATE,
-            )
-        )
+        yield _Stop((*names.SAID, FIRST_RESPONSE + names.REMINDER, OLA, OLA + names.REMINDER))
         yield from _end((FIRST_RESPONSE, OLA), scene, "answered")
+    if decision.approval:
+        yield from _approval(decision, scene)
     if now_is is Status.WAITING and (was is not Status.WAITING or decision.waiting_for):
         yield from _waits(decision, scene)
     elif now_is is Status.SOLVED and was is not Status.SOLVED:
-        yield from _solved(scene)
+        yield from _solved(scene, denied=decision.approval == "denied")
     elif now_is is Status.CLOSED and was is not Status.CLOSED:
-        yield _Stop(ALL)
+        yield _Stop(names.ALL if decision.status else (*names.ALL, names.SURVEY, names.CLOSING))
         yield from _end(CLOCKS, scene, "closed")
         yield Ledger.ANSWERED if scene.answered or was is Status.WAITING else Ledger.VOID
-    elif now_is in LIVE:
+    elif now_is in names.LIVE:
         if was is Status.WAITING:
             yield from _resumes(scene)
-        elif was not in LIVE:
+        elif was not in names.LIVE:
             yield from _reopens(scene)
         else:
             yield from _goes_on(after, scene)
+    yield from _vendor(decision, scene)
     if decision.promise is not None:
-        yield _Stop((FIRST_RESPONSE + REMINDER,))
+        yield _Stop((FIRST_RESPONSE + names.REMINDER,))
         yield from _promise_reminders(decision.promise, scene)
 
 
@@ -172,23 +174,33 @@ def _goes_on(after: dict[Field, str], scene: _Scene) -> Iterator[_Step]:
     moved = scene.tier.number != before.tier
     if scene.said:
         yield from _restart(NEXT_UPDATE, scene, "answered")
-        yield _Stop((LONG_OPEN,))
+        yield _Stop((names.LONG_OPEN,))
         yield _long_open(scene)
     if moved or scene.priority is not before.priority:
         why = f"tier {scene.tier.number}" if moved else f"priority {scene.priority.value}"
         yield from _restart(RESOLUTION, scene, why)
         if NEXT_UPDATE in scene.running and not scene.said:
             yield from _restart(NEXT_UPDATE, scene, why)
+    if not (moved or scene.answered):
+        yield from _terms(after, scene)
     if moved:
         yield from _restart(OLA, scene, why)
         if not scene.said:
-            yield _tell(TELL_MOVED, scene)
+            yield _tell(names.TELL_MOVED, scene)
     if after.get(Field.ASSIGNEE):
         if not moved:
-            yield _Stop((OLA, OLA + REMINDER))
+            yield _Stop((OLA, OLA + names.REMINDER))
             yield from _end((OLA,), scene, "taken")
         if not scene.said:
-            yield _tell(TELL_TAKEN, scene)
+            yield _tell(names.TELL_TAKEN, scene)
+
+
+def _terms(after: dict[Field, str], scene: _Scene) -> Iterator[_Step]:
+    """What may move a promise that nobody has kept yet."""
+    if scene.priority is not scene.before.priority:
+        yield _tell(names.TELL_PRIORITY, scene)
+    if after.get(Field.TEAM) or after.get(Field.ASSIGNEE):
+        yield _tell(names.TELL_ASSIGNED, scene)
 
 
 def _waits(decision: Decision, scene: _Scene) -> Iterator[_Step]:
@@ -198,61 +210,123 @@ def _waits(decision: Decision, scene: _Scene) -> Iterator[_Step]:
     requester = kind == "requester"
     pauses = requester or (kind == "vendor" and supplier is not None and supplier.pauses)
     over = kind not in {"requester", "vendor"}
-    yield _Stop(tuple(name for name in WAITS if not (over and name == WAIT_OVER)))
-    yield _Stop((NEXT_UPDATE, NEXT_UPDATE + REMINDER, OLA, OLA + REMINDER, TELL_TAKEN, TELL_RESUMED))
+    yield _Stop(tuple(name for name in names.WAITS if not (over and name == names.WAIT_OVER)))
+    yield _Stop((*names.AT_REST, names.TELL_TAKEN, names.TELL_RESUMED))
     yield from _end((NEXT_UPDATE, OLA), scene, f"waits for {kind}")
     if pauses:
-        yield _Stop((RESOLUTION, RESOLUTION + REMINDER))
+        yield _Stop((RESOLUTION, RESOLUTION + names.REMINDER))
         yield _turn(scene, RESOLUTION, Turn.PAUSE, f"waits for {kind}")
     if kind == "vendor":
-        yield ClockStart(name=VENDOR, due_at=_days(scene, follow.vendor_days))
+        yield ClockStart(name=names.VENDOR, due_at=_days(scene, follow.vendor_days))
     if not requester:
         return
-    yield _Stop((LONG_OPEN,))
+    yield _Stop((names.LONG_OPEN,))
     if not scene.answered:
-        yield _Stop((RISK, FIRST_RESPONSE, FIRST_RESPONSE + REMINDER))
+        yield _Stop((names.RISK, FIRST_RESPONSE, FIRST_RESPONSE + names.REMINDER))
         yield _turn(scene, FIRST_RESPONSE, Turn.PAUSE, f"waits for {kind}")
         yield Ledger.REVISED
     for days in follow.waiting_days:
-        yield ClockStart(name=WAIT_FOLLOW_UP, due_at=_days(scene, days))
-    yield ClockStart(name=WAIT_CLOSE, due_at=_days(scene, follow.waiting_close_days))
+        yield ClockStart(name=names.WAIT_FOLLOW_UP, due_at=_days(scene, days))
+    yield ClockStart(name=names.WAIT_CLOSE, due_at=_days(scene, follow.waiting_close_days))
     if not scene.said:
-        yield _tell(TELL_WAITING, scene)
+        yield _tell(names.TELL_WAITING, scene)
 
 
 def _resumes(scene: _Scene) -> Iterator[_Step]:
     """The requester wrote, or the wait is over."""
-    yield _Stop(WAITS)
+    yield _Stop(names.WAITS)
     paused = scene.running.get(RESOLUTION)
-    if paused is not None and paused.state is Turn.PAUSE:
-        turn = _turn(scene, RESOLUTION, Turn.RESUME, "goes on")
-        yield turn
-        # The calendar that this run was given; the tier's when the configuration has lost it.
-        given = dict(scene.policy.calendars).get(paused.calendar, scene.calendar)
-        yield from _rows(RESOLUTION, (*paused.events, turn), paused.target, scene, given)
+    if paused is not None and paused.state is Turn.PAUSE and not scene.held:
+        yield from _released(paused, scene, "goes on")
     yield from _restart(NEXT_UPDATE, scene, "goes on")
-    yield _Stop((LONG_OPEN,))
+    yield _Stop((names.LONG_OPEN,))
     yield _long_open(scene)
     first = scene.running.get(FIRST_RESPONSE)
     if first is not None and first.state is Turn.PAUSE and not scene.said:
         yield _turn(scene, FIRST_RESPONSE, Turn.RESUME, "goes on")
-        yield ClockStart(name=TELL_RESUMED, due_at=scene.now)
+        yield ClockStart(name=names.TELL_RESUMED, due_at=scene.now)
+
+
+def _released(paused: Run, scene: _Scene, why: str) -> Iterator[_Step]:
+    """The solution goes on from where it stood, on the terms of its start."""
+    turn = _turn(scene, RESOLUTION, Turn.RESUME, why)
+    yield turn
+    # The calendar that this run was given; the tier's when the configuration has lost it.
+    given = dict(scene.policy.calendars).get(paused.calendar, scene.calendar)
+    yield from _rows(RESOLUTION, (*paused.events, turn), paused.target, scene, given)
+
+
+# --- approvals and suppliers -----------------------------------------------------------------------------------------
+
+
+def _approval(decision: Decision, scene: _Scene) -> Iterator[_Step]:
+    """Asked, decided, or asked for nothing any more."""
+    if decision.approval == "asked":
+        yield from _approval_asked(decision, scene)
+        resolution = scene.running.get(RESOLUTION)
+        if resolution is not None and resolution.state is not Turn.PAUSE:
+            yield _Stop((RESOLUTION, RESOLUTION + names.REMINDER))
+            yield _turn(scene, RESOLUTION, Turn.PAUSE, WAITS_FOR_APPROVAL)
+        yield _tell(names.TELL_APPROVAL, scene)
+        return
+    yield _Stop((APPROVAL, names.TELL_APPROVAL))
+    yield from _end((APPROVAL,), scene, decision.approval)
+    paused = scene.running.get(RESOLUTION)
+    if scene.status in names.LIVE and paused is not None and paused.state is Turn.PAUSE:
+        yield from _released(paused, scene, f"approval {decision.approval}")
+    if decision.approval == "granted":
+        yield ClockStart(name=names.TELL_APPROVED, due_at=scene.now)
+
+
+def _approval_asked(decision: Decision, scene: _Scene) -> Iterator[_Step]:
+    """The run lasts until the last deadline, in working time of the tier."""
+    target = working_between(scene.calendar, scene.now, max(row.deadline for row in decision.asks))
+    yield from _end((APPROVAL,), scene, "asked anew")
+    yield _turn(scene, APPROVAL, Turn.START, "asked", target=target, calendar=scene.tier.calendar)
+
+
+def _vendor(decision: Decision, scene: _Scene) -> Iterator[_Step]:
+    """The supplier has it, has answered, or has nothing to do with it any more."""
+    supplier = scene.policy.supplier(scene.tier.supplier)
+    if decision.vendor == "handed" and supplier is not None:
+        calendar = scene.policy.calendar(supplier.calendar)
+        for name, targets in zip(names.VENDORS, (supplier.first_response, supplier.resolution), strict=True):
+            target = dict(targets).get(scene.priority)
+            yield _Stop((name, name + names.REMINDER))
+            yield from _end((name,), scene, "handed over")
+            if target is not None:
+                turn = _turn(scene, name, Turn.START, "handed over", target=target, calendar=supplier.calendar)
+                yield turn
+                yield from _rows(name, (turn,), target, scene, calendar)
+    elif decision.vendor == "answered":
+        yield _Stop((VENDOR_RESPONSE, VENDOR_RESPONSE + names.REMINDER))
+        yield from _end((VENDOR_RESPONSE,), scene, "vendor answered")
+        if scene.status is Status.WAITING:
+            yield _Stop((names.VENDOR,))
+            yield ClockStart(name=names.VENDOR, due_at=_days(scene, scene.policy.follow.vendor_days))
+    elif scene.tier.number != scene.before.tier:
+        yield _Stop(names.VENDOR_WATCH)
+        yield from _end(names.VENDORS, scene, f"tier {scene.tier.number}")
 
 
 def _reopens(scene: _Scene) -> Iterator[_Step]:
-    yield _Stop((CLOSE, TELL_SOLVED))
+    yield _Stop((names.CLOSE, names.TELL_SOLVED, names.TELL_DENIED, names.SURVEY, names.CLOSING))
     for name in (RESOLUTION, NEXT_UPDATE):
         yield from _restart(name, scene, "reopened")
     yield _long_open(scene)
 
 
-def _solved(scene: _Scene) -> Iterator[_Step]:
-    yield _Stop(ALL)
+def _solved(scene: _Scene, *, denied: bool = False) -> Iterator[_Step]:
+    yield _Stop(names.ALL)
     yield from _end(CLOCKS, scene, "solved")
     yield Ledger.ANSWERED
-    yield ClockStart(name=CLOSE, due_at=_days(scene, scene.policy.follow.solved_days))
-    if not scene.said:
-        yield _tell(TELL_SOLVED, scene)
+    yield ClockStart(name=names.CLOSE, due_at=_days(scene, scene.policy.follow.solved_days))
+    if denied:
+        yield ClockStart(name=names.TELL_DENIED, due_at=scene.now)
+    elif not scene.said:
+        yield _tell(names.TELL_SOLVED, scene)
+    if not denied:
+        yield from asked_afterwards(scene.before, scene.calendar, scene.policy, scene.now)
 
 
 def _turn(
@@ -263,17 +337,14 @@ def _turn(
     )
 
 
-def _end(names: tuple[str, ...], scene: _Scene, why: str) -> Iterator[_Step]:
-    for name in names:
-        if name in scene.running:
-            yield _turn(scene, name, Turn.STOP, why)
+def _end(clocks: tuple[str, ...], scene: _Scene, why: str) -> Iterator[_Step]:
+    yield from (_turn(scene, name, Turn.STOP, why) for name in clocks if name in scene.running)
 
 
 def _restart(name: str, scene: _Scene, why: str) -> Iterator[_Step]:
     """New terms from now on; the old ones end. A tier without such a target only ends them."""
-    yield _Stop((name, name + REMINDER))
-    if name in scene.running:
-        yield _turn(scene, name, Turn.STOP, why)
+    yield _Stop((name, name + names.REMINDER))
+    yield from _end((name,), scene, why)
     yield from _begin(name, scene, why)
 
 
@@ -283,6 +354,9 @@ def _begin(name: str, scene: _Scene, why: str) -> Iterator[_Step]:
         return
     turn = _turn(scene, name, Turn.START, why, target=target, calendar=scene.tier.calendar)
     yield turn
+    if name == RESOLUTION and scene.held:
+        yield _turn(scene, name, Turn.PAUSE, WAITS_FOR_APPROVAL)
+        return
     yield from _rows(name, (turn,), target, scene, scene.calendar)
 
 
@@ -298,7 +372,7 @@ def _rows(
         at = due_at(events, calendar, target * share)
         at = next_open(calendar, at) if at is not None else None
         if at is not None and scene.now < at < due:
-            yield ClockStart(name=name + REMINDER, due_at=at)
+            yield ClockStart(name=name + names.REMINDER, due_at=at)
 
 
 def _promise_reminders(promise: Promise, scene: _Scene) -> Iterator[_Step]:
@@ -306,11 +380,11 @@ def _promise_reminders(promise: Promise, scene: _Scene) -> Iterator[_Step]:
     for share in scene.policy.follow.reminders:
         at = at_risk_at(calendar, promise, scene.now, share)
         if scene.now < at < promise.due_at:
-            yield ClockStart(name=FIRST_RESPONSE + REMINDER, due_at=at)
+            yield ClockStart(name=FIRST_RESPONSE + names.REMINDER, due_at=at)
 
 
 def _long_open(scene: _Scene) -> ClockStart:
-    return ClockStart(name=LONG_OPEN, due_at=_days(scene, scene.policy.follow.long_open_days))
+    return ClockStart(name=names.LONG_OPEN, due_at=_days(scene, scene.policy.follow.long_open_days))
 
 
 def _tell(name: str, scene: _Scene) -> ClockStart:

@@ -7,12 +7,15 @@ Knows nothing of durability: what it returns is executed by `store.apply` in one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from daemon.core import parties
+from daemon.core.access import placed, zone_of
 from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
 from daemon.core.address import Address, parse_path
 from daemon.core.agent import decide_agent
+from daemon.core.command import read_orders
 from daemon.core.context import Context
 from daemon.core.credit import canonical
 from daemon.core.decision import Decision, EntryKind, Event, Hold, Opening, Outcome
@@ -21,8 +24,10 @@ from daemon.core.guards import Consequence, Verdict
 from daemon.core.match import Match, match_thread
 from daemon.core.message import Delivery
 from daemon.core.notice import NoticeKind
+from daemon.core.outside import decide_outside
 from daemon.core.policy import Policy
 from daemon.core.reading import Readability, Reading
+from daemon.core.request import asks_for_data, decide_request, stranger_with_mark, with_data
 from daemon.core.route import Route, route, route_robot
 from daemon.core.ticket import Status, Ticket, TicketId
 from daemon.core.trust import Proof
@@ -40,15 +45,33 @@ def decide(envelope: Envelope, reading: Reading, context: Context, policy: Polic
         return _open(envelope, reading, context, policy)
     if verdict is not None:
         return _open(envelope, reading, context, policy)
+    if (decided := parties.by_third_party(reading, match, context, policy, now)) is not None:
+        return decided
     ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
     identity = reading.message.identity
-    if ticket is not None and identity is not None and policy.is_agent(identity):
-        return decide_agent(reading, ticket, match, context, policy, now)
+    if ticket is not None and identity is not None and policy.is_agent(identity) and not _is_own(reading, ticket):
+        decided = decide_agent(reading, ticket, match, context, policy, now)
+        return parties.ordered(decided, ticket, context, policy, now)
+    if ticket is not None and match.outside:
+        return decide_outside(reading, ticket, context, policy)
     if ticket is not None:
-        return _follow_up(reading, context, ticket, policy)
+        follow_up = _follow_up(reading, context, ticket, policy)
+        return decide_request(reading, ticket, context, policy, now, follow_up=follow_up) or follow_up
+    if (clicked := _clicked(reading, context, match, policy, now)) is not None:
+        return clicked
     if context.repeat_of is not None and (repeated := context.ticket(context.repeat_of)) is not None:
         return _append(repeated, "repeat", "repeat", EntryKind.REPEAT)
-    return _open(envelope, reading, context, policy, hint=match.hint)
+    opened = _open(envelope, reading, context, policy, hint=match.hint)
+    return with_data(opened, reading, context, policy, now) if asks_for_data(reading) else opened
+
+
+def _is_own(reading: Reading, ticket: Ticket) -> bool:
+    """True for an agent's words on a ticket that he opened for himself: he is its requester, unless he orders."""
+    identity = reading.message.identity
+    if identity is None or ticket.requester is None or identity.key != ticket.requester.key:
+        return False
+    said = read_orders(reading.message.body.new)
+    return not (said.commands or said.complaints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +103,9 @@ def _guarded(
 ) -> Decision:
     """The consequence of the first guard that hit: never an acknowledgment, never a change of status."""
     if verdict.consequence is Consequence.REPORT and (decision := _report(reading, context, policy, now)) is not None:
-        return decision
+        return parties.returned(decision, context, policy, now) if decision.hold is not None else decision
+    if (filed := parties.by_machine(verdict, reading, match, context, policy, now)) is not None:
+        return filed
     row = _ROWS[verdict.consequence]
     own = reading.clues.own_message
     ticket = context.ticket(match.ticket_id) if match.ticket_id is not None else None
@@ -170,6 +195,23 @@ def _follow_up(reading: Reading, context: Context, ticket: Ticket, policy: Polic
     )
 
 
+def _clicked(reading: Reading, context: Context, match: Match, policy: Policy, now: datetime) -> Decision | None:
+    """A one-click link of a ticket that is closed for good, or one that was made for somebody else: no new ticket."""
+    if reading.clues.mark is None:
+        return None
+    ticket = context.ticket(match.hint) if match.hint is not None else None
+    if ticket is not None and not stranger_with_mark(reading, policy):
+        filed = _append(ticket, "order-too-late", "follow-up", EntryKind.ORDER)
+        return decide_request(reading, ticket, context, policy, now, follow_up=filed) or filed
+    return Decision(
+        outcome=Outcome.KEEP,
+        reason="order-of-another",
+        ack_reason="follow-up",
+        digest=True,
+        events=(Event(name="inbound.keep", facts=(("reason", "order-of-another"),)),),
+    )
+
+
 _MOST_COPIED = 1_000  # addresses of one mail (mail-rules §7)
 
 
@@ -179,6 +221,9 @@ def _copied(reading: Reading, policy: Policy) -> tuple[Address, ...]:
     everybody = (mailbox.address for mailbox in (*reading.message.to, *reading.message.cc))
     known = {address.key: address for address in everybody if address.key not in ours}
     return tuple(known.values())[:_MOST_COPIED]
+
+
+_INDEX_CHARS = 1_000
 
 
 def _open(
@@ -191,7 +236,10 @@ def _open(
         (r for r in policy.robots if message.identity is not None and r.address.key == message.identity.key), None
     )
     way: Route = route_robot(robot, desk, policy) if robot else route(message, reading.prediction, desk, policy)
+    way = way if robot else placed(way, envelope, reading, policy)
     promise = promise_for(way, policy, envelope.received_at)
+    zone = "" if robot else zone_of(message, promise.zone, envelope.received_at)
+    promise = replace(promise, zone=zone or promise.zone)
     answer = acknowledge(envelope, reading, context, policy, way=way, made=promise)
     reason = {Readability.NOT: "unreadable", Readability.HEADERS: "over-limit"}.get(
         reading.readability, "robot" if robot else "new-request"
@@ -212,13 +260,15 @@ def _open(
         suggested=way.suggested,
         promise=promise,
         proven=reading.trust.proof >= Proof.DOMAIN,
+        zone=zone,
         link_hint=hint,
+        thread_index=next(iter(message.values("thread-index")), "")[:_INDEX_CHARS],
     )
     flags = (
         *(("id-reuse",) if context.id_reused else ()),
         *((reason,) if reason in {"unreadable", "over-limit"} else ()),
     )
-    return Decision(
+    decision = Decision(
         outcome=Outcome.QUARANTINE if reading.readability is Readability.NOT else Outcome.TICKET,
         reason=reason,
         ack_reason=answer.reason,
@@ -244,3 +294,4 @@ def _open(
             ),
         ),
     )
+    return decision if robot else parties.opened(decision, opening, reading, policy, envelope.received_at)

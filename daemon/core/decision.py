@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from daemon.core.address import Address
+from daemon.core.approval import Asked
 from daemon.core.notice import Notice
 from daemon.core.sla import Promise
 from daemon.core.ticket import Kind, Priority, Status, TicketId
@@ -38,6 +39,8 @@ class EntryKind(StrEnum):
     REPORT = "report"  # delivery, disposition, abuse
     COPY = "copy"  # our own mail came back
     REPEAT = "repeat"  # the same again
+    ORDER = "order"  # the requester asked for something that we do by ourselves: status, silence, his data
+    OPINION = "opinion"  # the answer to our question how it went
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,10 @@ class Opening:
     suggested: str = ""  # the model's best guess when `category` is TRIAGE
     promise: Promise | None = None
     proven: bool = False  # the sender's domain was
+    zone: str = ""  # in which the requester reads times; "" is the desk's
     link_hint: TicketId | None = None
+    thread_root: str = ""  # Message-ID of the mail that opens it; "" is the mail that is being decided
+    thread_index: str = ""  # Outlook's, of that mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,13 @@ class Field(StrEnum):
     TEAM = "team"
     ASSIGNEE = "assignee"
     MERGED_INTO = "merged_into"
+    CLOSE_REASON = "close_reason"
+    CAUSE = "cause"
+    RESOLUTION = "resolution"
+    LINK = "link"  # the reference of the other ticket
+    OUTSIDE = "outside"  # Address.key of somebody who was asked
+    TIME = "time"  # minutes
+    SPLIT = "split"  # a `Separation` in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +115,22 @@ class Event:
 
     name: str
     facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a requester thinks of how his ticket was handled; `score` 1 (bad) to 5, 0 when he was only asked."""
+
+    score: int = 0
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A mail that leaves `source` for the ticket of the decision."""
+
+    source: TicketId
+    inbound_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +168,23 @@ class Decision:
     ] = ()  # whom the requester wrote to as well: their answers belong here, no history goes out
     minutes: int = 0  # of work that were logged
     promise: Promise | None = None  # a revised promise of the appended ticket
+    asks: tuple[Asked, ...] = ()  # rows of approvals as they stand from now on
+    approval: str = ""  # asked, granted, denied, withdrawn: what becomes of the approval as a whole
+    vendor: str = ""  # handed, answered: what becomes of the hand-over to the supplier
+    foreign: tuple[str, ...] = ()  # the supplier's own references, as `SUPPLIER:REFERENCE`
+    participant: Address | None = None  # takes part from now on, from outside (a supplier)
     first_response: bool = False  # a person answered: stops the first-response clock
     promise_broken: bool = False  # the instant that was promised has passed without a person's answer
     hold: Hold | None = None
     refund: tuple[Address, ...] = ()
+    opinion: Opinion | None = None  # asked for, or given
+    muted: bool | None = None  # the requester wants no more news of the ticket
     waiting_for: str = ""  # requester, vendor, or how long (`3d`), when the ticket begins to wait
     flags: tuple[str, ...] = ()
     digest: bool = False  # the team hears of it in its next digest
     events: tuple[Event, ...] = ()
+    taken: Taken | None = None  # a mail that comes over from another ticket
+    beside: Decision | None = None  # on a second ticket, in the same transaction, before this one
 
     @property
     def acknowledged(self) -> bool:

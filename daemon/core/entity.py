@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from binascii import b2a_qp
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.core.header import LINE_LIMIT
 from daemon.core.letter import Letter
@@ -32,12 +32,15 @@ class Entity:
         return head.encode("ascii") + self.body
 
 
-def body_of(letter: Letter, message_id: str, original: bytes | None) -> Entity:
-    """The letter as one entity: its alternatives, and the original mail beside them when there is one."""
+def body_of(letter: Letter, message_id: str, original: bytes | None, listing: str = "") -> Entity:
+    """The letter as one entity: its alternatives, and beside them the original mail or a text of ours."""
     seed = hashlib.sha256(message_id.encode("ascii", "replace")).hexdigest()
     whole = _words("text/plain", letter.text)
     if letter.html:
         whole = _multipart("alternative", f"=_a{seed[:30]}", whole, _words("text/html", letter.html))
+    if listing:
+        beside = replace(_words("text/plain", listing), disposition='attachment; filename="data.txt"')
+        return _multipart("mixed", f"=_m{seed[:30]}", whole, beside)
     if original is None:
         return whole
     boundary = f"=_m{seed[:30]}"

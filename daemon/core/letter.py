@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 
 from daemon.core.clean import clean_line
-from daemon.core.match import strip_prefixes
 from daemon.core.notice import Notice, NoticeKind
+from daemon.core.prefix import strip_prefixes
 
 SUBJECT_CHARS = 80
 NAME_CHARS = 60
@@ -41,6 +41,9 @@ class Facts:
     urgent: str = ""
     advice: str = ""
     tier: str = ""  # title of the tier that has the ticket now
+    approval: str = ""  # whose word is waited for
+    reason: str = ""  # why it was denied
+    usual: str = ""  # by when four of five such requests are answered, in words
     closes: str = ""  # when the ticket will be closed, in words
     links: tuple[tuple[str, str], ...] = ()  # (order, mailto: URL) for an agent; never made of anything from a mail
 

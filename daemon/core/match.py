@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
+from itertools import islice
 
 from daemon.core.address import Address, parse_address_list
 from daemon.core.clues import Clues
 from daemon.core.envelope import Envelope
+from daemon.core.foreign import MOST, find_foreign
 from daemon.core.message import Message
 from daemon.core.policy import Policy
+from daemon.core.prefix import strip_prefixes
 from daemon.core.ticket import TicketId
 from daemon.core.token import (
     Keyring,
     OwnId,
     read_bounce_address,
     read_message_id,
+    read_order_mark,
     read_reply_address,
     speaks_for,
 )
@@ -36,48 +41,69 @@ _MAX_TRACE = 1_000  # characters of a Delivered-To and its like
 _MAX_TEXT = 100_000  # characters of new text in a fingerprint
 ADDRESSED_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
 
-# What mail programs put before the subject of a reply or a forward, by language.
-_PREFIXES = (
-    "re|r|rep|fw|fwd|aw|antw|antwort|wg|sv|vs|vb|vl|vsvar|svar|videresend|rv|reenv|res|enc|rif|i|inoltra|ref|réf|rép|tr"
-    "|antwd|doorst|odp|pd|ynt|ilt|i̇lt|bls|trs|vá|tov|ha|на|отв|ответ|пересл|fyi|απ|πρθ|σχετ|回复|回覆|答复|答覆|转发|轉寄|返信|転送|答|转|회신|답|답장|전달"
-)
-_PREFIX = re.compile(
-    rf"(?:\s*(?:{_PREFIXES})(?:\s?\[\d{{1,4}}\]|\s?\(\d{{1,4}}\)|[\^*]\d{{1,4}})?\s?[::])+", re.IGNORECASE
-)
+_WORD = re.compile(r"\w+")
+
+# How much a clue says, strongest first. Marks that we signed and gave to somebody come before what anybody can write.
+SCORES = {"token": 100, "own_id": 90, "reference": 60, "awaited": 50, "tag": 30, "foreign": 25}
+_WEIGHED = 20  # candidates whose weighing is kept as evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A ticket that a clue points to.
 
-    `participants` are `Address.key` values: requester, people added by them, agents who answered.
+    `participants` are `Address.key` values: requester, people added by them, agents who answered, and the `outsiders`
+    that an agent has asked. `shut`: closed for longer than the reopen window, so a reply opens a new ticket.
     """
 
     ticket_id: TicketId
-    clue: str  # token, own_id, reference, tag, fingerprint
+    clue: str  # token, own_id, reference, awaited, tag, foreign, merge
     evidence: str
     participants: frozenset[str]
     person_tags: frozenset[str] = frozenset()
     status: str = "new"
     merged_into: TicketId | None = None
+    outsiders: frozenset[str] = frozenset()
+    shut: bool = False
+
+
+class Verdict(StrEnum):
+    """What weighing a candidate came to."""
+
+    JOINED = "joined"
+    STRANGER = "takes no part"
+    FORGED = "sender is forged"
+    SHUT = "closed too long"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """One candidate, as it was weighed; `score` is that of its clue."""
+
+    ticket_id: TicketId
+    clue: str
+    evidence: str
+    score: int
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """The ticket a mail belongs to. `hint` is set instead of `ticket_id` when the sender takes no part."""
+    """The ticket a mail belongs to. `hint` is set instead of `ticket_id` when the sender does not get in."""
 
     ticket_id: TicketId | None = None
     hint: TicketId | None = None
     clue: str = ""
     evidence: str = ""
     proven: bool = False  # by token or own id, bound to a participant
+    named: TicketId | None = None  # the ticket that the clue named, before merges were followed
+    outside: bool = False  # the sender is somebody whom an agent asked
+    weighed: tuple[Weighed, ...] = ()  # all that was looked at until one fitted, strongest first
 
-
-def strip_prefixes(subject: str) -> str:
-    """`subject` without the reply and forward prefixes in front of it, in any of the languages we know."""
-    text = subject[:_MAX_SUBJECT].strip()
-    prefix = _PREFIX.match(text)
-    return text[prefix.end() :].strip() if prefix else text
+    @property
+    def score(self) -> int:
+        """Of the clue that decided."""
+        return SCORES.get(self.clue, 0)
 
 
 def find_clues(message: Message, envelope: Envelope, policy: Policy, today: date) -> Clues:
@@ -90,14 +116,18 @@ def find_clues(message: Message, envelope: Envelope, policy: Policy, today: date
     ids = _newest((*message.references, *message.in_reply_to))
     read = [(identifier, read_message_id(keyring, identifier)) for identifier in ids]
     addressed = tuple(_addressed(message, envelope))
-    tokens = (read_reply_address(keyring, address, today) for address in addressed)
+    mark = read_order_mark(keyring, message.subject[:_MAX_SUBJECT], today)
+    tokens = [read_reply_address(keyring, address, today) for address in addressed]
+    tokens += [mark.token] if mark is not None else []
     return Clues(
         own_ids=tuple(own for _, own in read if own),
         tokens=tuple(dict.fromkeys(token for token in tokens if token)),
+        mark=mark,
         bounce_of=_bounce_of(message, envelope, keyring),
         own_message=read_message_id(keyring, message.message_id),
         references=tuple(identifier for identifier, own in read if not own),
         tag=_tag(message.subject, envelope.desk, policy),
+        foreign=_foreign(message.subject, envelope.desk, policy),
         fingerprint=_fingerprint(message),
     )
 
@@ -135,42 +165,85 @@ def _tag(subject: str, desk_name: str, policy: Policy) -> int | None:
     return int(tag[1]) if tag else None
 
 
+def _foreign(subject: str, desk_name: str, policy: Policy) -> tuple[tuple[str, str], ...]:
+    desk = next((desk for desk in policy.desks if desk.name == desk_name), None)
+    if desk is None or not desk.foreign_tags:
+        return ()
+    own = rf"\[{re.escape(desk.reference_prefix)}-[0-9]{{1,10}}\]"  # `[{{slug}}-{{number}}]` would take our own for one
+    rest = re.sub(own, " ", subject[:_MAX_SUBJECT], flags=re.IGNORECASE)
+    return tuple(dict.fromkeys(islice(find_foreign(rest, desk.foreign_tags), MOST)))
+
+
 def _fingerprint(message: Message) -> str:
-    """Of the sender, what the mail is about and its new text; "" when there is nothing to compare."""
-    subject = " ".join(strip_prefixes(message.subject).lower().split())
-    text = " ".join(message.body.new[:_MAX_TEXT].lower().split())
+    """Of the sender, what the mail is about and its new text; "" when there is nothing to compare.
+
+    Letters and digits count, in any case: who sends the same again may have mended a comma.
+    """
+    subject = _essence(strip_prefixes(message.subject))
+    text = _essence(message.body.new[:_MAX_TEXT])
     if message.identity is None or not (subject or text):
         return ""
     whole = f"{message.identity.key}\n{subject}\n{text}"
     return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
 
 
+def _essence(text: str) -> str:
+    return " ".join(_WORD.findall(text.lower())) or " ".join(text.split())
+
+
 def match_thread(
     clues: Clues, candidates: tuple[Candidate, ...], identity: Address | None, keyring: Keyring, *, trust: Trust
 ) -> Match:
-    """The ticket that the strongest clue proves, or the one it hints at; follows merges.
+    """The best candidate for the sender, else the best one as a hint.
 
-    Strength: address token, own id, foreign reference, subject tag. Only a sender who takes
-    part (or whom the token names) gets in, and nobody does whose From failed authentication.
+    By strength: token, own Message-ID, foreign reference, a mail that waited for this one, subject tag, foreign tag;
+    the newest reference first. Merges are followed. The sender gets in when he takes part or a token names him, and
+    not when the trusted result says he is forged; nobody gets into a ticket that is shut.
     """
+    known = {each.ticket_id: each for each in candidates}
+    weighed: list[Weighed] = []
     hint = Match()
     for candidate, clue in _by_strength(clues, candidates):
-        target = _merged(candidate, candidates)
-        admitted = (
-            identity is not None
-            and not trust.failed
-            and (
-                identity.key in candidate.participants | target.participants
-                or _is_person_of(clues, candidate, identity, keyring)
+        target = _merged(candidate, known)
+        verdict = _weigh(clues, candidate, target, identity, keyring, trust)
+        if len(weighed) < _WEIGHED:
+            weighed.append(
+                Weighed(
+                    ticket_id=_end(target),
+                    clue=clue,
+                    evidence=candidate.evidence,
+                    score=SCORES.get(clue, 0),
+                    verdict=verdict,
+                )
             )
-        )
-        if admitted:
+        if verdict is Verdict.JOINED:
+            outsiders = candidate.outsiders | target.outsiders
             return Match(
-                ticket_id=_end(target), clue=clue, evidence=candidate.evidence, proven=clue in {"token", "own_id"}
+                ticket_id=_end(target),
+                clue=clue,
+                evidence=candidate.evidence,
+                proven=clue in {"token", "own_id"},
+                named=candidate.ticket_id,
+                outside=identity is not None and identity.key in outsiders,
+                weighed=tuple(weighed),
             )
         if hint.hint is None:
             hint = Match(hint=_end(target), clue=clue, evidence=candidate.evidence)
-    return hint
+    return replace(hint, weighed=tuple(weighed))
+
+
+def _weigh(
+    clues: Clues, candidate: Candidate, target: Candidate, identity: Address | None, keyring: Keyring, trust: Trust
+) -> Verdict:
+    if trust.failed:
+        return Verdict.FORGED
+    takes_part = identity is not None and (
+        identity.key in candidate.participants | target.participants
+        or _is_person_of(clues, candidate, identity, keyring)
+    )
+    if not takes_part:
+        return Verdict.STRANGER
+    return Verdict.SHUT if target.shut else Verdict.JOINED
 
 
 def _by_strength(clues: Clues, candidates: tuple[Candidate, ...]) -> Iterator[tuple[Candidate, str]]:
@@ -185,7 +258,9 @@ def _by_strength(clues: Clues, candidates: tuple[Candidate, ...]) -> Iterator[tu
     age = {reference: index for index, reference in enumerate(clues.references)}
     by_reference = [each for each in candidates if each.clue == "reference"]
     yield from ((each, "reference") for each in sorted(by_reference, key=lambda each: -age.get(each.evidence, -1)))
+    yield from ((each, "awaited") for each in candidates if each.clue == "awaited")
     yield from ((each, "tag") for each in candidates if each.clue == "tag" and clues.tag is not None)
+    yield from ((each, "foreign") for each in candidates if each.clue == "foreign" and clues.foreign)
 
 
 def _is_person_of(clues: Clues, candidate: Candidate, identity: Address, keyring: Keyring) -> bool:
@@ -196,12 +271,11 @@ def _is_person_of(clues: Clues, candidate: Candidate, identity: Address, keyring
     )
 
 
-def _merged(candidate: Candidate, candidates: tuple[Candidate, ...]) -> Candidate:
+def _merged(candidate: Candidate, known: Mapping[TicketId, Candidate]) -> Candidate:
     """The last known ticket of the merge chain; a circle ends where it began."""
-    known = {each.ticket_id: each for each in candidates}
     seen = {candidate.ticket_id}
-    while candidate.merged_into in known and candidate.merged_into not in seen:
-        candidate = known[candidate.merged_into]
+    while (into := candidate.merged_into) is not None and into in known and into not in seen:
+        candidate = known[into]
         seen.add(candidate.ticket_id)
     return candidate
 

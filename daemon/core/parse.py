@@ -29,9 +29,9 @@ from daemon.core.content import read_content
 from daemon.core.fields import Block, Field, read_block
 from daemon.core.identifier import all_ids, first_id
 from daemon.core.limits import Limits
-from daemon.core.match import strip_prefixes
 from daemon.core.message import Header, Mailbox, Message
 from daemon.core.parts import build
+from daemon.core.prefix import strip_prefixes
 from daemon.core.quote import About
 from daemon.core.report import find_report
 from daemon.errors import Unreadable

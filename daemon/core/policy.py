@@ -34,6 +34,7 @@ class Desk:
     urgent_path: tuple[tuple[str, str], ...] = ()  # (language, words) e.g. ("en", "call +49 30 1234")
     plus_addressing: bool = True
     own_list_ids: tuple[str, ...] = ()
+    foreign_tags: tuple[tuple[str, str], ...] = ()  # (system, pattern), see `core.foreign`
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -110,7 +111,17 @@ class Follow:
     waiting_close_days: int = 10  # and the ticket is closed, with notice
     vendor_days: int = 2  # the team is reminded of what a vendor owes
     solved_days: int = 5  # a solved ticket closes
+    reopen_days: int = 30  # calendar days after its solution in which a reply opens a closed ticket again
     long_open_days: int = 5  # a status to the requester, again and again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The one question after a solution: whether, how seldom each person is asked, and how long after."""
+
+    enabled: bool = True
+    every_days: int = 30
+    delay: timedelta = timedelta(hours=2)  # working time, so that a reply that says "it is not" comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +151,7 @@ class Category:
     script: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (language, steps): what an agent asks and tries first
     articles: tuple[str, ...] = ()  # self-help
     approvers: tuple[str, ...] = ()  # names; empty: needs no approval
+    ask_on_close: bool = False  # cause and resolution are asked of the agent when `#close` came without them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +190,19 @@ class Policy:
     team_notices: bool = True
     digest_every: timedelta = timedelta(hours=24)  # of kept and flagged mail; a longer list waits for the next
 
+    agenda: bool = True  # each agent and team hears at its opening what the day holds
+    weekly: bool = True  # managers get the report on the week
     follow: Follow = field(default_factory=Follow)
+    survey: Survey = field(default_factory=Survey)
     suppliers: tuple[Supplier, ...] = ()
     approvers: tuple[Approver, ...] = ()
     currency: str = "EUR"
+
+    def approver(self, name: str) -> Approver | None:
+        return next((approver for approver in self.approvers if approver.name == name), None)
+
+    def is_approver(self, address: Address) -> bool:
+        return any(approver.address.key == address.key for approver in self.approvers)
 
     def supplier(self, name: str) -> Supplier | None:
         return next((supplier for supplier in self.suppliers if supplier.name == name), None)

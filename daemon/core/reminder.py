@@ -43,6 +43,11 @@ def upper_calendar(ticket: Ticket, policy: Policy) -> BusinessCalendar:
     return _hours(_team(upper.team, policy), upper.number, policy)
 
 
+def hours_of(team: Team, policy: Policy) -> BusinessCalendar:
+    """The hours of a team: its own calendar, else that of the lowest tier where it works."""
+    return _hours(team, min(tier.number for tier in policy.tiers), policy)
+
+
 def _hours(team: Team | None, number: int, policy: Policy) -> BusinessCalendar:
     """A team's own calendar, else that of tier `number` if it works there, else that of a tier where it does."""
     tiers = sorted(policy.tiers, key=lambda tier: tier.number != number)

@@ -13,6 +13,7 @@ from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy
 from daemon.core.sla import Promise
 from daemon.core.ticket import Ticket
+from daemon.core.wishes import Wish
 
 
 def withheld(ticket: Ticket, context: Context, policy: Policy, now: datetime) -> str:
@@ -23,6 +24,8 @@ def withheld(ticket: Ticket, context: Context, policy: Policy, now: datetime) ->
         return "never spoken to"
     if context.on_hold_until is not None and context.on_hold_until > now:
         return "on hold"
+    if ticket.muted:
+        return "unsubscribed"
     return f"withheld: credit ({context.credits.spent})" if context.credits.spent else ""
 
 
@@ -51,8 +54,9 @@ def status_notice(
         subject=ticket.subject,
         in_reply_to=ticket.thread_root,
         references=(ticket.thread_root,) if ticket.thread_root else (),
+        wishes=(Wish.MUTE.value,),
         news=news,
         tier=tier.title,
         closes_at=closes_at,
-        zone=policy.calendar(tier.calendar).zone,
+        zone=ticket.zone or policy.calendar(tier.calendar).zone,
     )

@@ -99,3 +99,11 @@ class Ticket:
     assignee: str = ""  # Address.key of the agent who has it
     proven: bool = False  # the requester's address was proven by the mail that opened it
     thread_root: str = ""  # Message-ID of the mail that opened it
+    thread_index: str = ""  # Outlook's Thread-Index of that mail
+    zone: str = ""  # in which the requester reads times; "" is the desk's
+    answered_at: datetime | None = None  # a person's first answer
+    solved_at: datetime | None = None  # of a ticket that is solved or closed
+    close_reason: str = ""  # what `#close` said
+    cause: str = ""
+    resolution: str = ""
+    muted: bool = False  # the requester wants no more news of it; answers of people still go out

@@ -13,6 +13,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from daemon.core.address import Address
 
@@ -28,6 +29,8 @@ _OWN_ID = re.compile(
     r"<(?P<kind>[a-z]{1,8})\.(?P<ticket>[0-9]{1,10})\.(?P<seq>[0-9]{1,5})\.[a-z2-7]{26}@(?P<at>[^@<>\s]{1,253})>"
 )
 _REPLY = re.compile(r"(?P<desk>.{1,40})\+t\.(?P<token>[a-z2-7]{44})", re.IGNORECASE | re.ASCII)
+_ORDER = re.compile(r"(?<![\w.-])(?P<word>[a-z]{1,12}(?:-[0-9])?)\.(?P<token>[a-z2-7]{44})(?![\w.-])", re.IGNORECASE)
+_MOST_MARKS = 5  # of one subject that are verified
 _BOUNCE = re.compile(r"(?P<desk>.{1,40})\+b\.(?P<kind>[a-z]{1,8})\.(?P<token>[a-z2-7]{36})", re.IGNORECASE | re.ASCII)
 
 
@@ -57,6 +60,14 @@ class ReplyToken:
     ticket_id: int
     person_tag: str
     expires_on: int  # days since 1970-01-01, UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A verified order mark: one word that one person may order on one ticket; ask `speaks_for` about the writer."""
+
+    word: str
+    token: ReplyToken
 
 
 def message_id(keyring: Keyring, kind: str, ticket_id: int, sequence: int, domain: str) -> str:
@@ -114,12 +125,8 @@ def read_reply_address(keyring: Keyring, address: Address, today: date) -> Reply
     payload = _verified(keyring, "reply", f"{match['desk'].lower()}@{address.domain}", match["token"])
     if payload is None:
         return None
-    expires_on = int.from_bytes(payload[4:6], "big")
-    if expires_on < today.toordinal() - _EPOCH:
-        return None
-    return ReplyToken(
-        ticket_id=int.from_bytes(payload[:4], "big"), person_tag=_base32(payload[6:]), expires_on=expires_on
-    )
+    token = _token(payload)
+    return None if token.expires_on < today.toordinal() - _EPOCH else token
 
 
 def bounce_address(keyring: Keyring, desk: Address, ticket_id: int, kind: str, sequence: int) -> Address:
@@ -134,12 +141,58 @@ def bounce_address(keyring: Keyring, desk: Address, ticket_id: int, kind: str, s
     return Address(local, desk.domain) if len(local.encode()) <= _MAX_LOCAL else desk
 
 
+def order_mark(keyring: Keyring, word: str, ticket_id: int, person: Address, expires: date) -> str:
+    """`word.<44 characters>`: what a one-click link puts into a subject. It needs no plus-addressing."""
+    _check("t", ticket_id, 0)
+    payload = ticket_id.to_bytes(4, "big") + _day(expires).to_bytes(2, "big") + _unbase32(person_tag(keyring, person))
+    return f"{word}.{_base32(payload + _tag(keyring.keys[0], 'order', word, payload))}"
+
+
+def read_order_mark(keyring: Keyring, text: str, today: date) -> Mark | None:
+    """The first mark of ours in `text` (a subject) that is genuine and has not expired."""
+    for match in islice(_ORDER.finditer(text), _MOST_MARKS):
+        word = match["word"].lower()
+        payload = _verified(keyring, "order", word, match["token"])
+        if payload is not None and int.from_bytes(payload[4:6], "big") >= today.toordinal() - _EPOCH:
+            return Mark(word=word, token=_token(payload))
+    return None
+
+
+def _token(payload: bytes) -> ReplyToken:
+    return ReplyToken(
+        ticket_id=int.from_bytes(payload[:4], "big"),
+        person_tag=_base32(payload[6:]),
+        expires_on=int.from_bytes(payload[4:6], "big"),
+    )
+
+
 _MARKED = re.compile(r"(?:\+|%2B)[tb]\.(?:[a-z]{1,8}\.)?[a-z2-7]{36,44}(?=@|%40)", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
     """`text` without the tokens of our addresses: what an agent quotes must not hand his rights to the requester."""
     return _MARKED.sub("", text)
+
+
+_ENCODED = re.compile(rb"(?:[A-Za-z0-9+/]{40,80}\r?\n){1,100000}[A-Za-z0-9+/]{0,80}={0,2}")
+
+
+def carries_marks(raw: bytes) -> bool:
+    """True when a token or a Message-ID of ours stands in the mail, also inside quoted-printable or base64.
+
+    Such a mail belongs to a conversation with us and may quote it.
+
+    A wrong True costs an attachment; what no mail program writes (a token that is encoded twice) is not looked for.
+    """
+    unfolded = raw.replace(b"=\r\n", b"").replace(b"=\n", b"").replace(b"=2B", b"+")
+    texts = [raw, unfolded, *map(_decoded, _ENCODED.findall(raw))]
+    words = (text.decode("latin-1") for text in texts)
+    return any(_MARKED.search(text) or _OWN_ID.search(text) for text in words)
+
+
+def _decoded(block: bytes) -> bytes:
+    letters = block.translate(None, b"\r\n=")
+    return base64.b64decode(letters + b"=" * (-len(letters) % 4)) if len(letters) % 4 != 1 else b""
 
 
 def read_bounce_address(keyring: Keyring, address: Address) -> OwnId | None:

@@ -22,7 +22,7 @@ from daemon.channels.submission import Accepted, Deferred, Refused, SenderRefuse
 from daemon.core.address import parse_path
 from daemon.core.credit import canonical
 from daemon.core.decision import Hold
-from daemon.core.notice import NoticeKind
+from daemon.core.notice import BY_NAME
 from daemon.errors import Unavailable
 from daemon.loops.wake import Wake
 from daemon.store import holds, outbox
@@ -38,6 +38,7 @@ POLL_S = 1.0
 UNCERTAIN_LIMIT = 3
 SUSPECT_UNCERTAIN = 1  # a mail that was in hand at more deaths than that goes alone: most of its batch never went out
 _FAILED_WAIT_S = 5.0
+_RECORD_WAIT_S, _RECORD_WAIT_MOST_S = 0.25, 10.0
 _JITTER = 0.2
 
 
@@ -79,6 +80,7 @@ class DeliverLoop:
         self._owner = owner
         self._null_refused = not sending.null_reverse_path
         self._under_way: set[asyncio.Task[None]] = set()
+        self._owed: list[datetime] = []  # leases of claims whose answer an outage took: nobody has those mails in hand
         self.sent = 0
 
     async def run(self) -> None:
@@ -110,10 +112,15 @@ class DeliverLoop:
         if not places:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
             return True
+        await self._take_up()
         now = datetime.now(UTC)
-        batch = await self._committer.run(
-            lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=places), claims_only=True
-        )
+        try:
+            batch = await self._committer.run(
+                lambda tx: outbox.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=places), claims_only=True
+            )
+        except Unavailable:
+            self._owed.append(now + LEASE)
+            raise
         if not batch:
             return False
         crash.point("outbox_claimed")
@@ -126,6 +133,16 @@ class DeliverLoop:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
         return len(batch) == places
+
+    async def _take_up(self) -> None:
+        """After an outage: claims whose answer was lost are taken back now and not at the end of their lease."""
+        if not self._owed:
+            return
+        owed, now = tuple(self._owed), datetime.now(UTC)
+        await self._committer.run(
+            lambda tx: [outbox.give_back(tx, owner=self._owner, leased_until=each, now=now) for each in owed]
+        )
+        self._owed.clear()
 
     async def _alone(self, suspect: Outgoing, others: Sequence[Outgoing]) -> None:
         """Daemons died with it in hand: nothing else is, when it is tried again, so that nothing else is counted."""
@@ -156,9 +173,8 @@ class DeliverLoop:
         else:
             outcome = await self._try(mail)
             crash.point("after_relay_final")
-        now = datetime.now(UTC)
         try:
-            await self._committer.run(lambda tx: self._record(tx, mail, outcome, now))
+            await self._recorded(mail, outcome)
         except LeaseLost:
             log.info("notice.lease_lost", outbox=mail.outbox_id, next="another worker has it")
             return
@@ -177,6 +193,23 @@ class DeliverLoop:
             reply=outcome.reply[:200],
         )
 
+    async def _recorded(self, mail: Outgoing, outcome: Submission) -> None:
+        """Write down what the relay said. We alone know it: in an outage it is kept until the store takes it.
+
+        Given up, the mail would go out a second time when its lease ends. Raises LeaseLost when it has ended.
+        """
+        now = datetime.now(UTC)
+        wait_s = _RECORD_WAIT_S
+        while True:
+            try:
+                await self._committer.run(lambda tx: self._record(tx, mail, outcome, now))
+            except Unavailable as error:
+                log.warning("notice.not_recorded", outbox=mail.outbox_id, why=str(error), next=f"again in {wait_s} s")
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, _RECORD_WAIT_MOST_S)
+            else:
+                return
+
     async def _try(self, mail: Outgoing) -> Submission:
         """Submit it. Cancelled by the drain before its content went, it is given back: that was no try."""
         gone = False
@@ -193,7 +226,7 @@ class DeliverLoop:
             raise
 
     async def _submit(self, mail: Outgoing, content_goes: Callable[[], None]) -> Submission:
-        by_name = self._null_refused or mail.kind == NoticeKind.REPLY
+        by_name = self._null_refused or mail.kind in BY_NAME
         sender = mail.mail_from if by_name else None
         outcome = await self._submitter.submit(sender, mail.recipient, mail.content, content_goes=content_goes)
         if not isinstance(outcome, SenderRefused):

@@ -14,18 +14,20 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.core.address import Address
+from daemon.core.click import click, unsubscribing
 from daemon.core.compose import Stamp, compose
 from daemon.core.decision import Decision
 from daemon.core.letter import Letter, bare_subject
-from daemon.core.notice import TO_REQUESTER, Notice
+from daemon.core.notice import TO_REQUESTER, Notice, NoticeKind
 from daemon.core.policy import Desk, Policy
 from daemon.core.reading import Reading
+from daemon.core.receipt import split_off
 from daemon.core.ticket import Ticket
-from daemon.core.token import bounce_address, message_id, reply_address
+from daemon.core.token import bounce_address, carries_marks, message_id, reply_address
 from daemon.errors import Unavailable
 from daemon.languages import say_instant
 from daemon.render import Renderer
-from daemon.store import apply, inbound, outbox, promises
+from daemon.store import apply, inbound, outbox, promises, requests
 
 log = structlog.get_logger(__name__)
 
@@ -69,10 +71,27 @@ def enact(
         return Enacted(ticket=None)
     queued = [
         outbox_id
-        for notice in decision.notices
+        for notice in _completed(decision, applied)
         if (outbox_id := _queue(tx, notice, applied.ticket, desked)) is not None
     ]
+    if decision.beside is not None and applied.beside is not None:
+        queued += [
+            outbox_id
+            for notice in decision.beside.notices
+            if (outbox_id := _queue(tx, notice, applied.beside, desked)) is not None
+        ]
     return Enacted(ticket=applied.ticket, queued=tuple(queued))
+
+
+def _completed(decision: Decision, applied: apply.Applied) -> tuple[Notice, ...]:
+    """The notices; a receipt learns the reference of a ticket that was split off just now."""
+    beside, second = applied.beside, decision.beside
+    if beside is None or second is None or second.opening is None:
+        return decision.notices
+    return tuple(
+        split_off(notice, beside.reference) if notice.kind is NoticeKind.RECEIPT else notice
+        for notice in decision.notices
+    )
 
 
 def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> int | None:
@@ -82,7 +101,10 @@ def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> in
     sequence = notice.sequence or outbox.next_sequence(tx, ticket.id, notice.kind)
     notice = replace(notice, sequence=sequence)
     original = inbound.raw_of(tx, notice.attach_inbound) if notice.attach_inbound is not None else None
-    letter, content = letter_for(notice, ticket, desk, desked, original=original)
+    if original is not None and notice.kind is NoticeKind.FORWARD and not _may_leave(original):
+        original = None
+    listing = requests.own_data(tx, notice.to) if notice.attach_own else ""
+    letter, content = letter_for(notice, ticket, desk, desked, original=original, listing=listing)
     if letter.trouble:
         log.error("notice.template_failed", ticket=ticket.reference, kind=notice.kind, why=letter.trouble)
     posting = outbox.Posting(
@@ -107,6 +129,11 @@ def _queue(tx: Connection, notice: Notice, ticket: Ticket, desked: Desked) -> in
     return queued.outbox_id
 
 
+def _may_leave(original: bytes) -> bool:
+    """A mail that quotes an address with a token of ours is not handed to people outside."""
+    return len(original) <= ATTACH_LIMIT_BYTES and not carries_marks(original)
+
+
 def _envelope_sender(notice: Notice, ticket: Ticket, desk: Desk, policy: Policy) -> Address:
     """Where a bounce may go: the signed address, or the desk's own where it has no plus-addressing.
 
@@ -122,19 +149,15 @@ def _own_id(notice: Notice, ticket: Ticket, desk: Desk, policy: Policy) -> str:
 
 
 def letter_for(
-    notice: Notice, ticket: Ticket, desk: Desk, desked: Desked, *, original: bytes | None = None
+    notice: Notice, ticket: Ticket, desk: Desk, desked: Desked, *, original: bytes | None = None, listing: str = ""
 ) -> tuple[Letter, bytes]:
     """The words and the bytes of a notice. Same notice, ticket and instant: same bytes."""
     policy, now = desked.policy, desked.now
-    reply_to = reply_address(
-        policy.keyring,
-        desk.address,
-        ticket.id,
-        notice.to,
-        (now + policy.token_life).date(),
-        desk.plus_addressing,
-    )
+    until = (now + policy.token_life).date()
+    reply_to = reply_address(policy.keyring, desk.address, ticket.id, notice.to, until, desk.plus_addressing)
     facts = desked.renderer.facts(notice, policy=policy, desk=desk, reference=ticket.reference, reply_to=reply_to)
+    wishes = ((word, click(policy.keyring, word, ticket, notice.to, reply_to, until)) for word in notice.wishes)
+    facts = replace(facts, links=(*facts.links, *wishes))
     letter = desked.renderer.render(notice, facts)
     stamp = Stamp(
         kind=notice.kind,
@@ -149,7 +172,10 @@ def letter_for(
         in_reply_to=notice.in_reply_to,
         references=notice.references,
         topic=bare_subject(notice.subject, ticket.reference) if notice.echo_subject else "",
+        thread_index=ticket.thread_index if notice.to == ticket.requester else "",
         reference=ticket.reference,
         original=original if original is not None and len(original) <= ATTACH_LIMIT_BYTES else None,
+        listing=listing,
+        unsubscribe=unsubscribing(notice.kind, policy.keyring, ticket, notice.to, reply_to, until),
     )
     return letter, compose(letter, stamp)

@@ -109,6 +109,7 @@ class SettleLoop:
         self._wake = wake
         self._outbox_wake = outbox_wake
         self._owner = owner
+        self._owed: list[datetime] = []  # leases of claims that an outage took out of our hands
         self.settled = 0
         self.failures = 0
         self._waits = 0
@@ -130,13 +131,34 @@ class SettleLoop:
 
     async def once(self) -> bool:
         """Settle one batch; True when more may be waiting: else a second look would only find nothing."""
+        await self._take_up()
         now = datetime.now(UTC)
-        batch = await self._committer.run(
-            lambda tx: inbound.claim(tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH, limit_bytes=BATCH_BYTES),
-            claims_only=True,
+        try:
+            batch = await self._committer.run(
+                lambda tx: inbound.claim(
+                    tx, owner=self._owner, now=now, lease=LEASE, limit=BATCH, limit_bytes=BATCH_BYTES
+                ),
+                claims_only=True,
+            )
+            return await self._work_on(batch) if batch else False
+        except Unavailable:
+            self._owed.append(now + LEASE)  # perhaps claimed, perhaps not, and perhaps not given back
+            raise
+
+    async def _take_up(self) -> None:
+        """After an outage: what we claimed and could not end waits for us and not for the end of its lease."""
+        if not self._owed:
+            return
+        owed, now = tuple(self._owed), datetime.now(UTC)
+        since = now - OUTAGE  # an outage is no fault of the mail; but one that always meets it is
+        await self._committer.run(
+            lambda tx: [
+                inbound.give_back(tx, owner=self._owner, leased_until=each, now=now, since=since) for each in owed
+            ]
         )
-        if not batch:
-            return False
+        self._owed.clear()
+
+    async def _work_on(self, batch: tuple[Claimed, ...]) -> bool:
         crash.point("claimed")
         more = len(batch) == BATCH or sum(len(claimed.raw) for claimed in batch) >= BATCH_BYTES
         if more:
@@ -147,7 +169,12 @@ class SettleLoop:
         crash.point("mid_read")
         work = list(zip(readable, readings, strict=True))
         work += [(claimed, _given_up(claimed)) for claimed in batch if claimed.attempts > READ_ATTEMPTS]
-        await asyncio.gather(*(self._settle(claimed, reading) for claimed, reading in work))
+        ended = await asyncio.gather(
+            *(self._settle(claimed, reading) for claimed, reading in work), return_exceptions=True
+        )
+        for trouble in ended:
+            if isinstance(trouble, BaseException):
+                raise trouble
         return more
 
     async def _isolate(self, batch: tuple[Claimed, ...]) -> tuple[Claimed, ...]:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from daemon.core.calendar import BusinessCalendar, Window
 from daemon.core.credit import CreditLimits
-from daemon.core.policy import Approver, Category, Desk, Follow, Policy, Robot, Supplier, Targets, Team, Tier
+from daemon.core.policy import Approver, Category, Desk, Follow, Policy, Robot, Supplier, Survey, Targets, Team, Tier
 from daemon.core.ticket import Priority
 from daemon.core.token import Keyring
 from daemon.settings.desk import (
@@ -49,7 +49,7 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
             for team in settings.teams
         ),
         tiers=tuple(_tier(tier, next_tier(tier, settings.tiers)) for tier in settings.tiers),
-        categories=tuple(_category(category) for category in settings.categories),
+        categories=tuple(_category(category, settings.follow) for category in settings.categories),
         calendars=calendars(settings, today=today),
         keyring=keyring or own_keyring(settings),
         credits=CreditLimits(
@@ -75,7 +75,12 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         letter_life=timedelta(days=settings.relay.expire_days),
         at_risk_share=notices.at_risk_share,
         team_notices=notices.team,
+        agenda=notices.agenda,
+        weekly=notices.weekly,
         follow=_follow(settings.follow),
+        survey=Survey(
+            enabled=settings.survey.enabled, every_days=settings.survey.every_days, delay=settings.survey.delay
+        ),
         suppliers=tuple(_supplier(supplier) for supplier in settings.suppliers),
         approvers=tuple(
             Approver(
@@ -110,6 +115,7 @@ def _desk(section: DeskSection, own_list_ids: tuple[str, ...]) -> Desk:
         urgent_path=_spread(section.urgent),
         plus_addressing=section.plus_addressing,
         own_list_ids=tuple(dict.fromkeys((*section.own_list_ids, *own_list_ids))),
+        foreign_tags=tuple((each.system, each.pattern) for each in section.foreign_tag),
     )
 
 
@@ -160,10 +166,11 @@ def _follow(section: FollowSection) -> Follow:
         vendor_days=section.vendor_days,
         solved_days=section.solved_days,
         long_open_days=section.long_open_days,
+        reopen_days=section.reopen_days,
     )
 
 
-def _category(section: CategorySection) -> Category:
+def _category(section: CategorySection, follow: FollowSection) -> Category:
     return Category(
         name=section.name,
         titles=_spread(section.title),
@@ -181,6 +188,7 @@ def _category(section: CategorySection) -> Category:
         ),
         articles=section.articles,
         approvers=section.approvers,
+        ask_on_close=follow.ask_on_close if section.ask_on_close is None else section.ask_on_close,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from daemon.core.foreign import wrong_pattern
 from daemon.core.ticket import Kind, Level, Priority
 from daemon.settings.values import (
     ClosedDays,
@@ -41,6 +42,19 @@ def _holiday_place(text: str) -> str:
     return text
 
 
+def _tag_pattern(text: str) -> str:
+    if why := wrong_pattern(text):
+        raise ValueError(why)
+    return text
+
+
+class ForeignTagSection(Section):
+    """[[desk.NAME.foreign_tag]]: how the desk software that one came from marked its tickets in a subject."""
+
+    system: Name
+    pattern: Annotated[str, AfterValidator(_tag_pattern)]
+
+
 class DeskSection(Section):
     """[desk.NAME]: one help desk with its own addresses."""
 
@@ -55,6 +69,7 @@ class DeskSection(Section):
     urgent: Words = ()
     plus_addressing: bool = True
     own_list_ids: tuple[str, ...] = ()
+    foreign_tag: tuple[ForeignTagSection, ...] = ()
 
 
 class TeamSection(Section):
@@ -125,6 +140,16 @@ class FollowSection(Section):
     vendor_days: Days = 2
     solved_days: Days = 5
     long_open_days: Days = 5
+    reopen_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    ask_on_close: bool = False
+
+
+class SurveySection(Section):
+    """[survey]: one question to the requester after the solution."""
+
+    enabled: bool = True
+    every_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    delay: Duration = timedelta(hours=2)
 
 
 class CategorySection(Section):
@@ -143,6 +168,7 @@ class CategorySection(Section):
     script: Steps = ()
     articles: tuple[Text, ...] = ()
     approvers: tuple[str, ...] = ()
+    ask_on_close: bool | None = None  # None: as [follow] says
 
 
 class CalendarSection(Section):

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from daemon.errors import Misconfigured
+from daemon.settings.fault import Fault
 from daemon.settings.layers import Merged, Table, candidates, environment, merged
-from daemon.settings.meaning import Fault, faults
+from daemon.settings.meaning import faults
 from daemon.settings.model import Settings
 
 _BREAKING = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")

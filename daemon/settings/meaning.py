@@ -7,15 +7,15 @@ existence of files that the configuration names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from daemon.core.guards import GUARDS
 from daemon.core.ticket import Priority
-from daemon.settings import ics
+from daemon.settings import ics, parties
 from daemon.settings.authentication import missing_libraries
 from daemon.settings.desk import CalendarSection, TierSection
+from daemon.settings.fault import Fault, unknown
 from daemon.settings.mail import ListenerSection
 from daemon.settings.model import Settings
 from daemon.settings.public_holidays import unknown_place
@@ -23,14 +23,6 @@ from daemon.settings.values import EVERY_LANGUAGE, Span
 
 HORIZON_WEEKS = 4  # a promise further away than this is no promise
 RESOLUTION_WEEKS = 26
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong: the key it stands at, and what would be right."""
-
-    path: tuple[int | str, ...]
-    words: str
 
 
 def faults(settings: Settings, looked_at: Iterable[Path] = ()) -> Iterator[Fault]:
@@ -47,13 +39,13 @@ def _teams(settings: Settings) -> Iterator[Fault]:
     for group, members in (("desk", settings.desks), ("category", settings.categories)):
         for member in members:
             if member.team and member.team not in known:
-                yield Fault((group, member.name, "team"), _unknown("team", member.team, known))
+                yield Fault((group, member.name, "team"), unknown("team", member.team, known))
     for tier in settings.tiers:
         if tier.team and tier.team not in known:
-            yield Fault(("tier", str(tier.number), "team"), _unknown("team", tier.team, known))
+            yield Fault(("tier", str(tier.number), "team"), unknown("team", tier.team, known))
         for team in tier.teams:
             if team not in known:
-                yield Fault(("tier", str(tier.number), "teams"), _unknown("team", team, known))
+                yield Fault(("tier", str(tier.number), "teams"), unknown("team", team, known))
 
 
 def _tiers(settings: Settings) -> Iterator[Fault]:
@@ -64,12 +56,12 @@ def _tiers(settings: Settings) -> Iterator[Fault]:
         return
     for category in settings.categories:
         if category.tier not in known:
-            yield Fault(("category", category.name, "tier"), _unknown("tier", str(category.tier), names))
+            yield Fault(("category", category.name, "tier"), unknown("tier", str(category.tier), names))
         if category.tier not in category.tiers:
             yield Fault(("category", category.name, "tiers"), f"must hold the category's own tier {category.tier}")
     for robot in settings.robots:
         if robot.tier not in known:
-            yield Fault(("robot", robot.name, "tier"), _unknown("tier", str(robot.tier), names))
+            yield Fault(("robot", robot.name, "tier"), unknown("tier", str(robot.tier), names))
 
 
 def _categories(settings: Settings) -> Iterator[Fault]:
@@ -78,7 +70,7 @@ def _categories(settings: Settings) -> Iterator[Fault]:
         yield Fault(("category",), "there is no category: at least one [category.NAME] must be enabled")
     for robot in settings.robots:
         if robot.category not in known:
-            yield Fault(("robot", robot.name, "category"), _unknown("category", robot.category, known))
+            yield Fault(("robot", robot.name, "category"), unknown("category", robot.category, known))
 
 
 def _calendars(settings: Settings) -> Iterator[Fault]:
@@ -96,7 +88,7 @@ def _targets(settings: Settings) -> Iterator[Fault]:
         here = ("tier", str(tier.number))
         calendar = settings.calendar.get(tier.calendar)
         if calendar is None:
-            yield Fault((*here, "calendar"), _unknown("calendar", tier.calendar, settings.calendar))
+            yield Fault((*here, "calendar"), unknown("calendar", tier.calendar, settings.calendar))
             continue
         yield from _in_order((*here, "first_response"), tier.first_response, tier.calendar, calendar, HORIZON_WEEKS)
         for name, table in (("next_update", tier.next_update), ("resolution", tier.resolution), ("ola", tier.ola)):
@@ -132,7 +124,7 @@ def _escalation(settings: Settings) -> Iterator[Fault]:
     for tier in settings.tiers:
         if tier.escalates_to is not None and tier.escalates_to not in tiers:
             place = ("tier", str(tier.number), "escalates_to")
-            yield Fault(place, _unknown("tier", str(tier.escalates_to), names))
+            yield Fault(place, unknown("tier", str(tier.escalates_to), names))
             return
     above = {tier.number: next_tier(tier, settings.tiers) for tier in settings.tiers}
     for number, tier in tiers.items():
@@ -157,7 +149,7 @@ def _suppliers(settings: Settings) -> Iterator[Fault]:
         here = ("supplier", supplier.name)
         calendar = settings.calendar.get(supplier.calendar)
         if calendar is None:
-            yield Fault((*here, "calendar"), _unknown("calendar", supplier.calendar, settings.calendar))
+            yield Fault((*here, "calendar"), unknown("calendar", supplier.calendar, settings.calendar))
             continue
         for name, table in (("first_response", supplier.first_response), ("resolution", supplier.resolution)):
             if table:
@@ -166,26 +158,14 @@ def _suppliers(settings: Settings) -> Iterator[Fault]:
             yield Fault((*here, "contract"), "is missing: the reference of the underpinning contract")
     for tier in settings.tiers:
         if tier.supplier and tier.supplier not in known:
-            yield Fault(("tier", str(tier.number), "supplier"), _unknown("supplier", tier.supplier, known))
+            yield Fault(("tier", str(tier.number), "supplier"), unknown("supplier", tier.supplier, known))
 
 
 def _people(settings: Settings) -> Iterator[Fault]:
-    """Approvers that exist, deputies that exist, team calendars that exist."""
-    approvers = {approver.name for approver in settings.approvers}
-    for category in settings.categories:
-        for name in category.approvers:
-            if name not in approvers:
-                yield Fault(("category", category.name, "approvers"), _unknown("approver", name, approvers))
-    for approver in settings.approvers:
-        for name in approver.deputies:
-            place = ("approver", approver.name, "deputies")
-            if name not in approvers:
-                yield Fault(place, _unknown("approver", name, approvers))
-            elif name == approver.name:
-                yield Fault(place, "nobody is his own deputy")
+    """Team calendars that exist."""
     for team in settings.teams:
         if team.calendar and team.calendar not in settings.calendar:
-            yield Fault(("team", team.name, "calendar"), _unknown("calendar", team.calendar, settings.calendar))
+            yield Fault(("team", team.name, "calendar"), unknown("calendar", team.calendar, settings.calendar))
 
 
 def _follow(settings: Settings) -> Iterator[Fault]:
@@ -217,7 +197,7 @@ def _mailboxes(settings: Settings) -> Iterator[Fault]:
     for account in settings.mailboxes:
         path = ("imap", account.name, "desk")
         if account.desk and account.desk not in known:
-            yield Fault(path, _unknown("desk", account.desk, known))
+            yield Fault(path, unknown("desk", account.desk, known))
         if not account.desk and len(known) > 1:
             yield Fault(path, f"is missing: there are several desks ({', '.join(sorted(known))})")
 
@@ -263,7 +243,7 @@ def _guards(settings: Settings) -> Iterator[Fault]:
     known = [guard.name for guard in GUARDS]
     for name in settings.guards.disabled:
         if name not in known:
-            yield Fault(("guards", "disabled"), _unknown("guard", name, known))
+            yield Fault(("guards", "disabled"), unknown("guard", name, known))
 
 
 def _authentication(settings: Settings) -> Iterator[Fault]:
@@ -281,6 +261,10 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _escalation,
     _suppliers,
     _people,
+    parties.approvers,
+    parties.deputies,
+    parties.suppliers,
+    parties.channels,
     _follow,
     _addresses,
     _mailboxes,
@@ -302,7 +286,3 @@ def span_length(span: Span) -> timedelta:
 
 def _hours(length: timedelta) -> str:
     return f"{length.total_seconds() / 3600:g} h"
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    return f'there is no {what} "{name[:60]}" (there are {", ".join(sorted(known)) or "none"})'

@@ -22,6 +22,7 @@ from daemon.settings.desk import (
     FollowSection,
     RobotSection,
     SupplierSection,
+    SurveySection,
     TeamSection,
     TierSection,
 )
@@ -109,6 +110,8 @@ class NoticesSection(Section):
     """[notices]: when which mail of ours goes."""
 
     team: bool = True
+    agenda: bool = True
+    weekly: bool = True
     at_risk_share: Share = 0.8
     repeat_window: Duration = timedelta(hours=24)
     hold_days: Annotated[int, Field(ge=1, le=3650)] = 60
@@ -180,6 +183,7 @@ class Settings(Section):
     authentication: AuthenticationSection = AuthenticationSection()
     notices: NoticesSection = NoticesSection()
     follow: FollowSection = FollowSection()
+    survey: SurveySection = SurveySection()
     classifier: ClassifierSection = ClassifierSection()
     reader: ReaderSection = ReaderSection()
     secrets: SecretsSection = SecretsSection()

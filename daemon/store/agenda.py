@@ -16,7 +16,8 @@ from daemon.core.clock import FIRST_RESPONSE, NEXT_UPDATE, OLA, RESOLUTION
 from daemon.core.policy import Policy
 from daemon.core.ticket import Priority, Status
 from daemon.store import opinions
-from daemon.store.schema import APPROVAL, CLOCK, JOURNAL, TICKET
+from daemon.store.schema import CLOCK, JOURNAL, TICKET
+from daemon.store.service import APPROVAL
 
 _MOST = 5_000
 _TARGETS = (FIRST_RESPONSE, NEXT_UPDATE, RESOLUTION, OLA)

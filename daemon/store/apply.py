@@ -12,11 +12,29 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from daemon.core.decision import Decision, EntryKind, Field
+from daemon.core.credit import canonical
+from daemon.core.decision import Change, Decision, EntryKind, Field
+from daemon.core.entry import Entry
 from daemon.core.policy import TRIAGE, Policy
 from daemon.core.reading import Reading
+from daemon.core.separation import Separation
 from daemon.core.ticket import Ticket
-from daemon.store import clocks, course, holds, journal, labels, orders, promises, threads, tickets
+from daemon.core.vendor import ROLE
+from daemon.store import (
+    approvals,
+    clocks,
+    course,
+    effort,
+    holds,
+    journal,
+    labels,
+    opinions,
+    orders,
+    parts,
+    promises,
+    threads,
+    tickets,
+)
 from daemon.store import credits as purse_keeper
 from daemon.store.engine import exclusive
 
@@ -29,6 +47,7 @@ class Applied:
 
     ticket: Ticket | None
     opened: bool
+    beside: Ticket | None = None  # the second ticket, when the decision has one
 
 
 def apply(
@@ -42,6 +61,7 @@ def apply(
 ) -> Applied:
     """Write what was decided. A clock's decision has neither `inbound_id` nor `reading`."""
     exclusive(tx)
+    beside = None if decision.beside is None else apply(tx, decision.beside, policy=policy, now=now)
     ticket = _opened(tx, decision, reading, policy, now) or _appended(tx, decision)
     identity = reading.message.identity if reading is not None else None
     if identity is not None:
@@ -49,13 +69,18 @@ def apply(
     if ticket is not None:
         if reading is not None and inbound_id is not None:
             _enter(tx, decision, ticket, reading, inbound_id, now)
+        if decision.taken is not None:
+            parts.take(tx, decision.taken, ticket.id)
+            tickets.add_copied(tx, ticket.id, decision.copied, now=now)
         _set_clocks(tx, decision, ticket, now)
         _set_promise(tx, decision, ticket, now)
         if decision.opening is None and decision.status is not None:
             tickets.set_status(tx, ticket.id, decision.status, now=now)
         for change in decision.changes:
-            tickets.change(tx, ticket.id, change, now=now)
+            orders.carry_out(tx, ticket.id, change, now=now)
+        _note(tx, decision, ticket, now)
         course.advance(tx, decision, ticket, policy, now=now)
+        _third_parties(tx, decision, ticket, now)
         _learn(tx, decision, ticket, now)
     if decision.hold is not None:
         holds.place(tx, decision.hold)
@@ -66,15 +91,28 @@ def apply(
         journal.Line(name=event.name, inbound_id=inbound_id, ticket_id=about, facts=event.facts)
         for event in decision.events
     ]
-    if decision.changes:
-        facts = (
-            ("by", decision.by),
-            *((c.field.value, f"{c.before}{orders.ARROW}{c.after}") for c in decision.changes),
-        )
-        lines.append(journal.Line(name=orders.CHANGED, inbound_id=inbound_id, ticket_id=about, facts=facts))
+    changes = decision.changes
+    if ticket is not None and beside is not None and beside.opened and beside.ticket is not None:
+        # Written on both, so that it can be taken back on either.
+        changes = (*changes, _parted(decision, ticket, beside.ticket))
+        lines.append(_changed(changes[-1:], decision.by, inbound_id, beside.ticket.id))
+    if changes:
+        lines.append(_changed(changes, decision.by, inbound_id, about))
     journal.append(tx, lines, now=now)
     changed = ticket if ticket is None or decision.opening is not None else tickets.get(tx, ticket.id)
-    return Applied(ticket=changed, opened=decision.opening is not None)
+    second = beside.ticket if beside is not None else None
+    return Applied(ticket=changed, opened=decision.opening is not None, beside=second)
+
+
+def _parted(decision: Decision, old: Ticket, new: Ticket) -> Change:
+    taken = decision.beside.taken if decision.beside is not None else None
+    apart = Separation(old=old.id, new=new.id, inbound_id=taken.inbound_id if taken is not None else 0)
+    return Change(field=Field.SPLIT, before="", after=str(apart))
+
+
+def _changed(changes: tuple[Change, ...], by: str, inbound_id: int | None, ticket_id: int | None) -> journal.Line:
+    facts = (("by", by), *((each.field.value, f"{each.before}{orders.ARROW}{each.after}") for each in changes))
+    return journal.Line(name=orders.CHANGED, inbound_id=inbound_id, ticket_id=ticket_id, facts=facts)
 
 
 def _opened(
@@ -83,7 +121,7 @@ def _opened(
     opening = decision.opening
     if opening is None:
         return None
-    root = reading.message.message_id if reading is not None else ""
+    root = opening.thread_root or (reading.message.message_id if reading is not None else "")
     prefix = policy.desk(opening.desk).reference_prefix
     return tickets.open_ticket(tx, opening, prefix=prefix, thread_root=root, now=now)
 
@@ -98,7 +136,7 @@ def _enter(
     """The mail on its ticket, with the marks by which later mails find it."""
     message = reading.message
     author = message.identity
-    entry = tickets.Entry(
+    entry = Entry(
         inbound_id=inbound_id,
         kind=decision.entry,
         author="" if author is None else author.key,
@@ -114,6 +152,25 @@ def _enter(
     tickets.add_copied(tx, ticket.id, decision.copied, now=now)
     if decision.entry is EntryKind.REPLY and author is not None:
         tickets.add_participant(tx, ticket.id, author, role="agent", now=now)
+
+
+def _note(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
+    """What is written down beside the course of the ticket: time spent, an opinion, the wish to hear no more."""
+    if decision.minutes:
+        effort.log(tx, ticket, agent=decision.by, minutes=decision.minutes, now=now)
+    if decision.opinion is not None and ticket.requester is not None:
+        opinions.record(tx, ticket.id, canonical(ticket.requester), decision.opinion, now=now)
+    if decision.muted is not None:
+        tickets.mute(tx, ticket.id, muted=decision.muted)
+
+
+def _third_parties(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
+    """Who was asked to approve and what he said; the supplier who has it now, and what he calls it."""
+    approvals.write(tx, ticket.id, decision.asks)
+    if decision.participant is not None:
+        tickets.add_participant(tx, ticket.id, decision.participant, role=ROLE, now=now)
+    if decision.foreign:
+        threads.remember(tx, ticket.id, [(mark, threads.MAIL) for mark in decision.foreign])
 
 
 def _learn(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
-from daemon.core.clock import ClockEvent, Turn
+from daemon.core.clock import APPROVAL, ClockEvent, Turn
 from daemon.core.course import Ledger, concerns, course
 from daemon.core.decision import Decision
 from daemon.core.policy import Policy
 from daemon.core.ticket import Ticket
-from daemon.store import clocks, journal, promises, tickets
+from daemon.store import approvals, clocks, journal, promises, tickets
 from daemon.store.schema import JOURNAL
 
 TURNED = "clock.turned"
@@ -32,6 +32,9 @@ def advance(tx: Connection, decision: Decision, before: Ticket, policy: Policy, 
     clocks.stop(tx, before.id, follows.stop, now=now)
     clocks.start(tx, before.id, follows.start, now=now)
     journal.append(tx, [_line(turn, before.id) for turn in follows.turns], now=now)
+    approval = {turn.turn for turn in follows.turns if turn.clock == APPROVAL}
+    if Turn.STOP in approval and Turn.START not in approval:
+        approvals.void(tx, before.id, now=now)
     match follows.ledger:
         case Ledger.ANSWERED:
             tickets.set_first_response(tx, before.id, now=now)

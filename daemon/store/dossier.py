@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, select, text
 
 from daemon.core.clock import ClockEvent
 from daemon.core.ticket import Ticket
-from daemon.store import course, journal, tickets
+from daemon.store import course, effort, journal, opinions, tickets
 from daemon.store.columns import key
 from daemon.store.schema import CLOCK, INBOUND, OUTBOX, PROMISE, TICKET
 
@@ -90,6 +90,8 @@ class Dossier:
     promises: tuple[Promised, ...] = ()
     clocks: tuple[ClockSeen, ...] = ()
     turns: tuple[ClockEvent, ...] = ()  # of the ticket's clocks, for their segments
+    effort: tuple[tuple[str, int, int], ...] = ()  # agent, tier, minutes
+    opinion: opinions.Heard | None = None  # what the requester was asked, and said
     journal: tuple[journal.Written, ...] = ()
 
 
@@ -120,6 +122,8 @@ def _of_ticket(tx: Connection, ticket_id: int) -> Dossier:
         promises=tuple(Promised(**row._mapping) for row in tx.execute(_PROMISES, values)),  # noqa: SLF001
         clocks=tuple(ClockSeen(**row._mapping) for row in tx.execute(_CLOCKS, values)),  # noqa: SLF001
         turns=course.history(tx, ticket_id),
+        effort=effort.of_ticket(tx, ticket_id),
+        opinion=opinions.of_ticket(tx, ticket_id),
         journal=journal.of_ticket(tx, ticket_id),
     )
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from daemon.core.ticket import Ticket
 from daemon.core.week import Spent
-from daemon.store.schema import EFFORT, TICKET
+from daemon.store.schema import TICKET
+from daemon.store.service import EFFORT
 
 
 def log(tx: Connection, ticket: Ticket, *, agent: str, minutes: int, now: datetime) -> None:

@@ -47,6 +47,7 @@ def _facts(reading: Reading, match: Match | None) -> dict[str, Any]:
             "tokens": [token.ticket_id for token in clues.tokens],
             "references": list(clues.references),
             "tag": clues.tag,
+            "foreign": [" ".join(tag) for tag in clues.foreign],
         },
         "language": reading.language,
         "seconds": round(reading.seconds, 4),
@@ -58,6 +59,17 @@ def _facts(reading: Reading, match: Match | None) -> dict[str, Any]:
             "clue": match.clue,
             "evidence": match.evidence,
             "proven": match.proven,
+            "score": match.score,
+            "weighed": [
+                {
+                    "ticket": each.ticket_id,
+                    "clue": each.clue,
+                    "evidence": each.evidence,
+                    "score": each.score,
+                    "verdict": str(each.verdict),
+                }
+                for each in match.weighed
+            ],
         }
     if (prediction := reading.prediction) is not None:
         facts["prediction"] = {

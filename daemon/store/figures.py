@@ -6,7 +6,7 @@ was ever handled, apart from three counts over narrow indexes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select, text, type_coerce
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, type_coerce
 from daemon.store import inbound, memory, refusals
 from daemon.store.columns import Instant
 from daemon.store.inbound import Backlog
+from daemon.store.month import Month, month
 from daemon.store.schema import DELIVERY, INBOUND, OUTBOX, PROMISE, TICKET
 
 POLL = "poll:"  # memory names of the IMAP accounts: `poll:ACCOUNT` → ISO instant of the last good poll
@@ -45,6 +46,7 @@ class Figures:
     tickets: tuple[tuple[str, int, int], ...]  # status, tier, count; closed ones left out
     promises: Promises
     polls: tuple[tuple[str, str], ...]  # IMAP account, ISO instant of its last good poll
+    month: Month = field(default_factory=Month)  # opinions, time and causes of thirty days
 
 
 def figures(tx: Connection, *, now: datetime) -> Figures:
@@ -67,6 +69,7 @@ def figures(tx: Connection, *, now: datetime) -> Figures:
             overdue=tx.execute(_OVERDUE, {"now": now}).scalar_one(),
         ),
         polls=tuple((name.removeprefix(POLL), value) for name, value in memory.under(tx, POLL)),
+        month=month(tx, now=now),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, type_coerce, update
+from sqlalchemy import Connection, bindparam, case, func, select, text, type_coerce, update
 
 from daemon.core.envelope import Acceptance, Channel, Envelope, Receipt
 from daemon.store import envelopes
@@ -172,6 +172,14 @@ def release(tx: Connection, *, inbound_id: int, fence: int, until: datetime, att
     return done.rowcount == 1
 
 
+def give_back(tx: Connection, *, owner: str, leased_until: datetime, now: datetime, since: datetime) -> int:
+    """What a claim of `owner` took and nobody ended, claimable at once: after an outage in which its answer was lost.
+
+    The instant of a lease names its claim. Mails received after `since` get the attempt back; how many there were.
+    """
+    return _GIVE_BACK.run(tx, {"b_owner": owner, "b_until": leased_until, "b_now": now, "b_since": since})
+
+
 def renew(tx: Connection, *, inbound_id: int, fence: int, until: datetime) -> bool:
     """Keep a mail longer. False when the lease is lost already."""
     return tx.execute(_RENEW, {"b_id": inbound_id, "b_fence": fence, "b_until": until}).rowcount == 1
@@ -307,6 +315,22 @@ _RELEASE = (
         lease_until=bindparam("b_until"),
         attempts=INBOUND.c.attempts - bindparam("b_back"),
         # A second release by the same worker must not touch what another one claimed since.
+        fence=INBOUND.c.fence + 1,
+    )
+)
+_GIVE_BACK = Prepared(
+    update(INBOUND)
+    .where(
+        _PENDING,
+        INBOUND.c.state == "claimed",
+        INBOUND.c.lease_owner == bindparam("b_owner"),
+        INBOUND.c.lease_until == bindparam("b_until"),
+    )
+    .values(
+        state="received",
+        lease_owner="",
+        lease_until=bindparam("b_now"),
+        attempts=INBOUND.c.attempts - case((INBOUND.c.received_at > bindparam("b_since"), 1), else_=0),
         fence=INBOUND.c.fence + 1,
     )
 )

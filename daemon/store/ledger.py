@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select, text
 
-from daemon.core.notice import TO_REQUESTER, NoticeKind
+from daemon.core.notice import OF_PERSONS, TO_REQUESTER
 from daemon.store.credits import TAKEN, deltas
 from daemon.store.schema import CREDIT_LINES, JOURNAL
 
@@ -49,7 +49,7 @@ def _sent(tx: Connection) -> Counter[str]:
     for row in tx.execute(text("SELECT kind, count(*) AS amount FROM outbox GROUP BY kind")):
         if row.kind in TO_REQUESTER:
             sent["requester"] += row.amount
-        elif row.kind != NoticeKind.REPLY:
+        elif row.kind not in OF_PERSONS:
             sent["team"] += row.amount
     return sent
 

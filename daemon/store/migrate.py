@@ -16,6 +16,7 @@ from daemon.errors import Misconfigured
 from daemon.store import schema
 from daemon.store.engine import READ_ONLY, is_sqlite
 from daemon.store.faults import translate
+from daemon.store.metadata import METADATA
 
 _VERSIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x464D
@@ -80,7 +81,7 @@ def upgrade(connection: Connection, revision: str) -> None:
 
 
 def _create(connection: Connection) -> None:
-    schema.METADATA.create_all(connection)
+    METADATA.create_all(connection)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": schema.HEAD})
     _mark(connection)

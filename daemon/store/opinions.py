@@ -12,7 +12,8 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from daemon.core.decision import Opinion
 from daemon.store.rows import insert_absent
-from daemon.store.schema import OPINION, TICKET
+from daemon.store.schema import TICKET
+from daemon.store.service import OPINION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What agents ordered, read back from the journal: what can be undone, who answered a moment ago."""
+"""What agents order, written field by field, and read back from the journal: what can be undone, who just answered."""
 
 from __future__ import annotations
 
@@ -10,16 +10,46 @@ from sqlalchemy import Connection, bindparam, select
 from daemon.core.agent import COLLISION_WITHIN, UNDO_WITHIN
 from daemon.core.context import OtherReply
 from daemon.core.decision import Change, EntryKind, Field
+from daemon.core.separation import read_separation
+from daemon.store import links, merges, outsiders, tickets
 from daemon.store.schema import ENTRY, JOURNAL
 
 CHANGED = "ticket.changed"
 ARROW = " → "
 _LINES = 20
 _FIELDS = {field.value for field in Field}
+_JOURNALED = frozenset({Field.TIME, Field.SPLIT})  # what they do is done elsewhere; here they can be undone
+
+
+def carry_out(tx: Connection, ticket_id: int, change: Change, *, now: datetime) -> None:
+    """Write one change of an order, or its reverse."""
+    if change.field in _JOURNALED:
+        return
+    if change.field is Field.LINK:
+        for other in tickets.by_references(tx, [change.after or change.before]):
+            if change.after:
+                links.link(tx, ticket_id, other.id, now=now)
+            else:
+                links.unlink(tx, ticket_id, other.id)
+        return
+    if change.field is Field.OUTSIDE:
+        if change.after:
+            outsiders.invite(tx, ticket_id, change.after, now=now)
+        else:
+            outsiders.dismiss(tx, ticket_id, change.before)
+        return
+    if change.field is Field.MERGED_INTO and change.before:
+        merges.part(tx, ticket_id, int(change.before))
+    tickets.change(tx, ticket_id, change, now=now)
+    if change.field is Field.MERGED_INTO and change.after:
+        merges.join(tx, ticket_id, int(change.after), now=now)
 
 
 def undoable(tx: Connection, ticket_id: int, by: str, *, now: datetime) -> tuple[Change, ...]:
-    """The newest order of this agent on the ticket within the hour, when nobody has changed the ticket since."""
+    """The newest order of this agent on the ticket within the hour, when nobody has changed the ticket since.
+
+    A ticket that was joined again after `#split` stays joined.
+    """
     since = now - UNDO_WITHIN
     rows = tx.execute(_CHANGED, {"ticket_id": ticket_id, "name": CHANGED, "since": since, "count": _LINES})
     newest = next(iter(rows), None)
@@ -28,8 +58,21 @@ def undoable(tx: Connection, ticket_id: int, by: str, *, now: datetime) -> tuple
     facts = json.loads(newest.facts)
     if facts.get("by") != by:
         return ()
-    found = ((name, str(value).partition(ARROW)) for name, value in facts.items() if name in _FIELDS)
-    return tuple(Change(field=Field(name), before=before, after=after) for name, (before, _, after) in found)
+    found = tuple(
+        Change(field=Field(name), before=before, after=after)
+        for name, (before, _, after) in (
+            (name, str(value).partition(ARROW)) for name, value in facts.items() if name in _FIELDS
+        )
+    )
+    return () if any(_is_settled(tx, change) for change in found) else found
+
+
+def _is_settled(tx: Connection, change: Change) -> bool:
+    """True for a separation that has been taken back, by whichever of the two tickets."""
+    if change.field is not Field.SPLIT:
+        return False
+    apart = read_separation(change.after)
+    return apart is None or merges.ends(tx, [apart.new])[apart.new] != apart.new
 
 
 def other_reply(tx: Connection, ticket_id: int, by: str, *, now: datetime) -> OtherReply | None:

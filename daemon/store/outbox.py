@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
-from sqlalchemy.sql.dml import Update
 
 from daemon.core.address import Address
-from daemon.core.notice import TO_REQUESTER, NoticeKind
+from daemon.core.notice import OF_PERSONS, TO_REQUESTER, NoticeKind
 from daemon.core.policy import Policy
 from daemon.store import credits as purse_keeper
 from daemon.store import journal, threads
 from daemon.store.columns import Instant, from_micros
 from daemon.store.engine import exclusive, is_sqlite
 from daemon.store.faults import LeaseLost
+from daemon.store.prepared import Prepared
 from daemon.store.schema import OUTBOX
 
 LIFE = timedelta(days=5)  # RFC 5321 §4.5.4.1: at least four to five days
@@ -74,7 +74,7 @@ class Outgoing:
 def next_sequence(tx: Connection, ticket_id: int, kind: str) -> int:
     """The number of the next notice of this kind on the ticket, from 1."""
     exclusive(tx)
-    return int(tx.execute(_LAST, {"ticket_id": ticket_id, "kind": str(kind)}).scalar() or 0) + 1
+    return int(_LAST.scalar(tx, {"ticket_id": ticket_id, "kind": str(kind)}) or 0) + 1
 
 
 def spoken(tx: Connection, ticket_id: int) -> bool:
@@ -95,7 +95,7 @@ def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) ->
     """
     exclusive(tx)
     identity = {"ticket_id": posting.ticket_id, "kind": str(posting.kind), "sequence": posting.sequence}
-    before = tx.execute(_SAME, identity).scalar_one_or_none() if posting.ticket_id is not None else None
+    before = _SAME.scalar(tx, identity) if posting.ticket_id is not None else None
     if before is not None:
         return Queued(outbox_id=before, again=True)
     lines: tuple[journal.Line, ...] = ()
@@ -117,8 +117,8 @@ def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) ->
 
 def _write(tx: Connection, posting: Posting, now: datetime) -> int:
     """The row, at once due; returns its id."""
-    written = tx.execute(
-        _INSERT,
+    outbox_id = _INSERT.scalar(
+        tx,
         {
             "ticket_id": posting.ticket_id,
             "kind": str(posting.kind),
@@ -139,16 +139,13 @@ def _write(tx: Connection, posting: Posting, now: datetime) -> int:
             "bytes": posting.content,
         },
     )
-    (outbox_id,) = written.inserted_primary_key or (0,)
     return int(outbox_id)
 
 
 def claim(tx: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int = 50) -> tuple[Outgoing, ...]:
     """Take at most `limit` mails that are due, the longest due first; batches of 50 are 58 × single ones (measured)."""
-    rows = tx.execute(
-        _CLAIM if is_sqlite(tx) else _CLAIM_LOCKED,
-        {"owner": owner, "now": now, "until": now + lease, "count": limit},
-    )
+    statement = _CLAIM if is_sqlite(tx) else _CLAIM_LOCKED
+    rows = statement.rows(tx, {"owner": owner, "now": now, "until": now + lease, "count": limit})
     found = (
         Outgoing(
             outbox_id=row.id,
@@ -196,6 +193,14 @@ def release(tx: Connection, mail: Outgoing, *, now: datetime) -> None:
     _guarded(tx, _RELEASE, mail, {"b_now": now})
 
 
+def give_back(tx: Connection, *, owner: str, leased_until: datetime, now: datetime) -> int:
+    """What a claim of `owner` took whose answer was lost: nothing was tried, it is due at once; how many there were.
+
+    The instant of a lease names its claim. Never to be called for a claim whose mails somebody has in hand.
+    """
+    return _GIVE_BACK.run(tx, {"b_owner": owner, "b_until": leased_until, "b_now": now})
+
+
 def backoff(attempts: int, jitter: float = 0.5) -> timedelta:
     """How long to wait after this many tries: 1, 5, 15, 30, then 60 minutes, ± 20 % by `jitter` in [0, 1)."""
     minutes = _STEPS_MIN[min(max(attempts, 1), len(_STEPS_MIN)) - 1]
@@ -204,7 +209,7 @@ def backoff(attempts: int, jitter: float = 0.5) -> timedelta:
 
 def _purses(posting: Posting, policy: Policy) -> tuple[purse_keeper.Purse, ...]:
     """Whose credits it takes: a person's reply nobody's, a mail to the requester theirs, all else the team's."""
-    if posting.kind == NoticeKind.REPLY:
+    if posting.kind in OF_PERSONS:
         return ()
     if posting.kind in TO_REQUESTER:
         return purse_keeper.purses(posting.to, policy)
@@ -217,15 +222,16 @@ def _end(tx: Connection, mail: Outgoing, *, state: str, name: str, reply: str, n
     journal.append(tx, [journal.Line(name=name, ticket_id=mail.ticket_id, facts=facts)], now=now)
 
 
-def _guarded(tx: Connection, statement: Update, mail: Outgoing, values: dict[str, object]) -> None:
-    done = tx.execute(statement, {"b_id": mail.outbox_id, "b_fence": mail.fence, **values})
-    if done.rowcount != 1:
+def _guarded(tx: Connection, statement: Prepared, mail: Outgoing, values: dict[str, object]) -> None:
+    if statement.run(tx, {"b_id": mail.outbox_id, "b_fence": mail.fence, **values}) != 1:
         raise LeaseLost(f"outgoing mail {mail.outbox_id} was taken by another worker")
 
 
-_INSERT = insert(OUTBOX)
-_LAST = select(func.max(OUTBOX.c.sequence)).where(
-    OUTBOX.c.ticket_id == bindparam("ticket_id"), OUTBOX.c.kind == bindparam("kind")
+_INSERT = Prepared(insert(OUTBOX).returning(OUTBOX.c.id))
+_LAST = Prepared(
+    select(func.max(OUTBOX.c.sequence)).where(
+        OUTBOX.c.ticket_id == bindparam("ticket_id"), OUTBOX.c.kind == bindparam("kind")
+    )
 )
 _SPOKEN = (
     select(OUTBOX.c.id)
@@ -245,10 +251,12 @@ _TOLD = (
     )
     .limit(1)
 )
-_SAME = select(OUTBOX.c.id).where(
-    OUTBOX.c.ticket_id == bindparam("ticket_id"),
-    OUTBOX.c.kind == bindparam("kind"),
-    OUTBOX.c.sequence == bindparam("sequence"),
+_SAME = Prepared(
+    select(OUTBOX.c.id).where(
+        OUTBOX.c.ticket_id == bindparam("ticket_id"),
+        OUTBOX.c.kind == bindparam("kind"),
+        OUTBOX.c.sequence == bindparam("sequence"),
+    )
 )
 # A row that is still `claimed` when its lease has ended: the worker died, maybe after the final dot.
 _CLAIM_SQL = """
@@ -261,20 +269,50 @@ RETURNING id, fence, attempts, uncertain, ticket_id, kind, sequence, message_id,
   created_at, expires_at
 """
 _INSTANTS = (bindparam("now", type_=Instant), bindparam("until", type_=Instant))
-_CLAIM = text(_CLAIM_SQL.format(lock="")).bindparams(*_INSTANTS)
-_CLAIM_LOCKED = text(_CLAIM_SQL.format(lock="FOR UPDATE SKIP LOCKED")).bindparams(*_INSTANTS)
+_CLAIMED = (
+    *("id", "fence", "attempts", "uncertain", "ticket_id", "kind", "sequence", "message_id", "mail_from", "recipient"),
+    *("bytes", "created_at", "expires_at"),
+)
+_CLAIM = Prepared(text(_CLAIM_SQL.format(lock="")).bindparams(*_INSTANTS), returns=_CLAIMED)
+_CLAIM_LOCKED = Prepared(
+    text(_CLAIM_SQL.format(lock="FOR UPDATE SKIP LOCKED")).bindparams(*_INSTANTS), returns=_CLAIMED
+)
 _OURS = update(OUTBOX).where(
     OUTBOX.c.id == bindparam("b_id"), OUTBOX.c.fence == bindparam("b_fence"), text("done_at IS NULL")
 )
-_END = _OURS.values(state=bindparam("b_state"), reply=bindparam("b_reply"), done_at=bindparam("b_now"))
-_RETRY = _OURS.values(
-    state="queued",
-    reply=bindparam("b_reply"),
-    next_at=bindparam("b_next_at"),
-    uncertain=OUTBOX.c.uncertain + bindparam("b_uncertain"),
-    lease_owner="",
-    fence=OUTBOX.c.fence + 1,
+_END = Prepared(_OURS.values(state=bindparam("b_state"), reply=bindparam("b_reply"), done_at=bindparam("b_now")))
+_RETRY = Prepared(
+    _OURS.values(
+        state="queued",
+        reply=bindparam("b_reply"),
+        next_at=bindparam("b_next_at"),
+        uncertain=OUTBOX.c.uncertain + bindparam("b_uncertain"),
+        lease_owner="",
+        fence=OUTBOX.c.fence + 1,
+    )
 )
-_RELEASE = _OURS.values(
-    state="queued", next_at=bindparam("b_now"), attempts=OUTBOX.c.attempts - 1, lease_owner="", fence=OUTBOX.c.fence + 1
+_GIVE_BACK = Prepared(
+    update(OUTBOX)
+    .where(
+        OUTBOX.c.state == "claimed",
+        OUTBOX.c.lease_owner == bindparam("b_owner"),
+        OUTBOX.c.next_at == bindparam("b_until"),
+        text("done_at IS NULL"),
+    )
+    .values(
+        state="queued",
+        next_at=bindparam("b_now"),
+        attempts=OUTBOX.c.attempts - 1,
+        lease_owner="",
+        fence=OUTBOX.c.fence + 1,
+    )
+)
+_RELEASE = Prepared(
+    _OURS.values(
+        state="queued",
+        next_at=bindparam("b_now"),
+        attempts=OUTBOX.c.attempts - 1,
+        lease_owner="",
+        fence=OUTBOX.c.fence + 1,
+    )
 )

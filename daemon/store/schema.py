@@ -8,8 +8,6 @@ in `migrations/` and a new `HEAD`; a test compares the two.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     DDL,
     Boolean,
@@ -21,37 +19,21 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     event,
-    text,
 )
 
+import daemon.store.service  # noqa: F401 - its tables are part of METADATA
 from daemon.store.columns import Id, Instant, Key, Words
+from daemon.store.metadata import METADATA, partial
 
 HEAD = "0001"  # the newest revision in migrations/; compared with `alembic_version` by plain SQL
 APPLICATION_ID = 0x464C_4E31  # "FLN1" in the SQLite header: this file is ours
 FIRST_TICKET = 1001
 CREDIT_LINES = "name IN ('credit.opened', 'credit.taken', 'credit.returned', 'credit.silence')"
-
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _partial(name: str, where: str, *columns: Column[Any], unique: bool = False) -> None:
-    """An index of the rows `where` holds for; queries repeat the predicate word for word."""
-    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
-
 
 INBOUND = Table(
     "inbound",
@@ -77,7 +59,7 @@ INBOUND = Table(
     Column("evidence", Words(32_768), nullable=False),  # JSON: why it was read and decided so
     sqlite_autoincrement=True,  # an id is never given twice, even after retention
 )
-_partial(
+partial(
     "uq_inbound_duplicate_key",
     "message_id <> ''",
     INBOUND.c.message_id,  # first, so that `explain <id>` finds it too
@@ -85,9 +67,9 @@ _partial(
     INBOUND.c.digest,
     unique=True,
 )
-_partial("ix_inbound_pending", "settled_at IS NULL", INBOUND.c.id, INBOUND.c.lease_until)
-_partial("ix_inbound_flagged", "flags <> ''", INBOUND.c.settled_at)
-_partial("ix_inbound_ticket_id", "ticket_id IS NOT NULL", INBOUND.c.ticket_id)
+partial("ix_inbound_pending", "settled_at IS NULL", INBOUND.c.id, INBOUND.c.lease_until)
+partial("ix_inbound_flagged", "flags <> ''", INBOUND.c.settled_at)
+partial("ix_inbound_ticket_id", "ticket_id IS NOT NULL", INBOUND.c.ticket_id)
 
 Index("ix_inbound_outcome", INBOUND.c.outcome, INBOUND.c.ack_reason)  # counts without reading the wide rows
 
@@ -140,20 +122,29 @@ TICKET = Table(
     Column("status", String(16), nullable=False),
     Column("proven", Boolean, nullable=False),  # the requester was: later notices may repeat the subject
     Column("language", String(16), nullable=False),
+    Column("zone", String(64), nullable=False),  # in which the requester reads times; "" is the desk's
     Column("confidence", Float, nullable=False),
     Column("model_id", Words(200), nullable=False),
     Column("suggested", Key, nullable=False),
     Column("link_hint", Id),
     Column("merged_into", Id, ForeignKey("ticket.id")),
     Column("thread_root", Words(1000), nullable=False),
+    Column("thread_index", Words(1000), nullable=False),  # Outlook's, of the mail that opened it
     Column("opened_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("promised_at", Instant),
     Column("first_response_at", Instant),
+    Column("solved_at", Instant),  # of a ticket that is solved or closed
+    Column("close_reason", Words(300), nullable=False),
+    Column("cause", Words(300), nullable=False),
+    Column("resolution", Words(2000), nullable=False),
+    Column("muted", Boolean, nullable=False),  # the requester wants no more news of it
     sqlite_autoincrement=True,
 )
+partial("ix_ticket_solved", "solved_at IS NOT NULL", TICKET.c.solved_at)
 Index("ix_ticket_requester", TICKET.c.requester_key, TICKET.c.id)
-_partial("ix_ticket_live", "status <> 'closed'", TICKET.c.category, TICKET.c.status, TICKET.c.tier)
+partial("ix_ticket_merged_into", "merged_into IS NOT NULL", TICKET.c.merged_into)
+partial("ix_ticket_live", "status <> 'closed'", TICKET.c.category, TICKET.c.status, TICKET.c.tier)
 
 ENTRY = Table(
     "entry",
@@ -176,7 +167,7 @@ PARTICIPANT = Table(
     METADATA,
     Column("ticket_id", Id, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
     Column("address", Key, primary_key=True),
-    Column("role", String(16), nullable=False),  # requester, agent, added
+    Column("role", String(16), nullable=False),  # requester, agent, copied, joined (by a merge), outside
     Column("since", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -201,6 +192,26 @@ FINGERPRINT = Table(
 )
 Index("ix_fingerprint_hash_at", FINGERPRINT.c.hash, FINGERPRINT.c.at)
 
+TICKET_LINK = Table(
+    "ticket_link",
+    METADATA,
+    Column("ticket_id", Id, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),  # the smaller of the two
+    Column("other_id", Id, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
+    Column("since", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_ticket_link_other_id", TICKET_LINK.c.other_id)
+
+FOREIGN_TICKET = Table(
+    "foreign_ticket",
+    METADATA,
+    Column("desk", Key, primary_key=True),
+    Column("system", Key, primary_key=True),  # the name of the desk software that we came from
+    Column("number", Key, primary_key=True),
+    Column("ticket_id", Id, ForeignKey("ticket.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 CLOCK = Table(
     "clock",
     METADATA,
@@ -215,7 +226,7 @@ CLOCK = Table(
     Column("fence", Integer, nullable=False),
     UniqueConstraint("ticket_id", "name", "due_at"),
 )
-_partial("ix_clock_due", "ended_at IS NULL", CLOCK.c.due_at)
+partial("ix_clock_due", "ended_at IS NULL", CLOCK.c.due_at)
 
 OUTBOX = Table(
     "outbox",
@@ -242,7 +253,7 @@ OUTBOX = Table(
     UniqueConstraint("ticket_id", "kind", "sequence"),
     sqlite_autoincrement=True,
 )
-_partial("ix_outbox_due", "done_at IS NULL", OUTBOX.c.next_at, OUTBOX.c.id)
+partial("ix_outbox_due", "done_at IS NULL", OUTBOX.c.next_at, OUTBOX.c.id)
 
 Index("ix_outbox_state", OUTBOX.c.state, OUTBOX.c.kind)
 
@@ -296,9 +307,9 @@ JOURNAL = Table(
     sqlite_autoincrement=True,
 )
 for _column in (JOURNAL.c.inbound_id, JOURNAL.c.ticket_id):
-    _partial(f"ix_journal_{_column.name}", f"{_column.name} IS NOT NULL", _column)
+    partial(f"ix_journal_{_column.name}", f"{_column.name} IS NOT NULL", _column)
 # The law of the credits is recomputed from these few lines; without the index an audit reads the whole journal.
-_partial("ix_journal_credit", CREDIT_LINES, JOURNAL.c.name, JOURNAL.c.id)
+partial("ix_journal_credit", CREDIT_LINES, JOURNAL.c.name, JOURNAL.c.id)
 
 REFUSAL = Table(
     "refusal",
@@ -334,7 +345,7 @@ LABEL = Table(
     Column("text", Words(200_000), nullable=False),
     sqlite_autoincrement=True,
 )
-_partial(
+partial(
     "uq_label_item",
     "superseded_at IS NULL",
     LABEL.c.item,  # one label counts

@@ -7,31 +7,19 @@ number is looked up by primary key.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from daemon.core.address import Address
 from daemon.core.decision import Change, EntryKind, Field, Opening
+from daemon.core.entry import Entry as Entry
 from daemon.core.ticket import Kind, Priority, Status, Ticket, TicketId
 from daemon.store.envelopes import address_of
+from daemon.store.prepared import Prepared, inserting
 from daemon.store.rows import insert_absent, new_ids
 from daemon.store.schema import ENTRY, PARTICIPANT, TICKET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One mail on a ticket, as people see it: new text only. `author` is an `Address.key` or ""."""
-
-    inbound_id: int
-    kind: EntryKind
-    author: str
-    author_name: str
-    subject: str
-    text: str
-    at: datetime
 
 
 def open_ticket(tx: Connection, opening: Opening, *, prefix: str, thread_root: str, now: datetime) -> Ticket:
@@ -53,11 +41,13 @@ def open_ticket(tx: Connection, opening: Opening, *, prefix: str, thread_root: s
         team=opening.team,
         proven=opening.proven,
         language=opening.language,
+        zone=opening.zone,
         opened_at=now,
         promised_at=None if opening.promise is None else opening.promise.due_at,
         thread_root=thread_root,
+        thread_index=opening.thread_index,
     )
-    tx.execute(_INSERT, _row(ticket, opening, now))
+    _INSERT.run(tx, _row(ticket, opening, now))
     if requester is not None:
         add_participant(tx, ticket_id, requester, role="requester", now=now)
     return ticket
@@ -104,7 +94,7 @@ def append(tx: Connection, ticket_id: int, entry: Entry) -> None:
         ],
     )
     if added and entry.kind is not EntryKind.REQUEST:
-        tx.execute(_TOUCH, {"b_id": ticket_id, "b_now": entry.at})
+        _TOUCH.run(tx, {"b_id": ticket_id, "b_now": entry.at})
 
 
 def entries(tx: Connection, ticket_id: int, *, limit: int = 500) -> tuple[Entry, ...]:
@@ -146,6 +136,12 @@ def participants(tx: Connection, ticket_ids: Collection[int]) -> dict[int, froze
 def set_status(tx: Connection, ticket_id: int, status: Status, *, now: datetime) -> None:
     """The ticket stands here now; `decide` has looked up the transition."""
     tx.execute(_STATUS, {"b_id": ticket_id, "b_status": str(status), "b_now": now})
+    tx.execute(_SOLVED if status in _ENDED else _REOPENED, {"b_id": ticket_id, **_when(status, now)})
+
+
+def mute(tx: Connection, ticket_id: int, *, muted: bool) -> None:
+    """The requester wants no more news of the ticket, or wants them again."""
+    tx.execute(_MUTE, {"b_id": ticket_id, "b_muted": muted})
 
 
 def set_promised(tx: Connection, ticket_id: int, due_at: datetime) -> None:
@@ -159,21 +155,26 @@ def set_first_response(tx: Connection, ticket_id: int, *, now: datetime) -> None
 
 
 def change(tx: Connection, ticket_id: int, changed: Change, *, now: datetime) -> None:
-    """Write one field as an agent ordered it. A merge brings the people of this ticket onto the other one."""
+    """Write one field of the ticket's own row (`orders.carry_out` knows the others)."""
     value: object = changed.after
+    if changed.field is Field.STATUS:
+        set_status(tx, ticket_id, Status(changed.after), now=now)
+        return
     if changed.field is Field.TIER:
         value = int(changed.after)
     elif changed.field is Field.MERGED_INTO:
         value = int(changed.after) if changed.after else None
-        if value is not None:
-            tx.execute(_JOIN, {"b_from": ticket_id, "b_into": value, "b_now": now})
     column = TICKET.c[changed.field.value]
     tx.execute(update(TICKET).where(TICKET.c.id == ticket_id).values({column: value, TICKET.c.changed_at: now}))
 
 
 def last_language(tx: Connection, address: Address) -> str:
     """The language of the address' newest ticket, "" when it has none."""
-    return str(tx.execute(_LAST_LANGUAGE, {"key": address.key}).scalar() or "")
+    return str(_LAST_LANGUAGE.scalar(tx, {"key": address.key}) or "")
+
+
+def _when(status: Status, now: datetime) -> dict[str, datetime]:
+    return {"b_now": now} if status in _ENDED else {}
 
 
 def load(row: Row[Any]) -> Ticket:
@@ -194,9 +195,17 @@ def load(row: Row[Any]) -> Ticket:
         assignee=row.assignee,
         proven=bool(row.proven),
         language=row.language,
+        zone=row.zone,
         opened_at=row.opened_at,
         promised_at=row.promised_at,
         thread_root=row.thread_root,
+        thread_index=row.thread_index,
+        answered_at=row.first_response_at,
+        solved_at=row.solved_at,
+        close_reason=row.close_reason,
+        cause=row.cause,
+        resolution=row.resolution,
+        muted=bool(row.muted),
     )
 
 
@@ -219,40 +228,34 @@ def _row(ticket: Ticket, opening: Opening, now: datetime) -> dict[str, Any]:
         "status": str(ticket.status),
         "proven": ticket.proven,
         "language": ticket.language,
+        "zone": ticket.zone,
         "confidence": opening.confidence,
         "model_id": opening.model_id,
         "suggested": opening.suggested,
         "link_hint": opening.link_hint,
         "thread_root": ticket.thread_root,
+        "thread_index": ticket.thread_index,
         "opened_at": now,
         "changed_at": now,
         "promised_at": ticket.promised_at,
+        "close_reason": "",
+        "cause": "",
+        "resolution": "",
+        "muted": False,
     }
 
 
-# Who takes part in the merged ticket takes part in the other one: their replies must get in.
-_JOIN = insert(PARTICIPANT).from_select(
-    ["ticket_id", "address", "role", "since"],
-    select(
-        bindparam("b_into", type_=PARTICIPANT.c.ticket_id.type),
-        PARTICIPANT.c.address,
-        PARTICIPANT.c.role,
-        bindparam("b_now", type_=PARTICIPANT.c.since.type),
-    ).where(
-        PARTICIPANT.c.ticket_id == bindparam("b_from"),
-        PARTICIPANT.c.address.not_in(
-            select(PARTICIPANT.c.address).where(
-                PARTICIPANT.c.ticket_id == bindparam("b_into", type_=PARTICIPANT.c.ticket_id.type)
-            )
-        ),
-    ),
-)
 _THIS = TICKET.c.id == bindparam("b_id")
-_INSERT = insert(TICKET)
+_INSERT = inserting(TICKET)
 _BY_REFERENCE = select(TICKET).where(TICKET.c.reference.in_(bindparam("references", expanding=True)))
 _GET = select(TICKET).where(TICKET.c.id.in_(bindparam("ids", expanding=True))).order_by(TICKET.c.id)
-_TOUCH = update(TICKET).where(_THIS).values(changed_at=bindparam("b_now"))
+_TOUCH = Prepared(update(TICKET).where(_THIS).values(changed_at=bindparam("b_now")))
 _STATUS = update(TICKET).where(_THIS).values(status=bindparam("b_status"), changed_at=bindparam("b_now"))
+_ENDED = frozenset({Status.SOLVED, Status.CLOSED})
+_NOW = bindparam("b_now", type_=TICKET.c.solved_at.type)
+_SOLVED = update(TICKET).where(_THIS, TICKET.c.solved_at.is_(None)).values(solved_at=_NOW)
+_REOPENED = update(TICKET).where(_THIS, TICKET.c.solved_at.is_not(None)).values(solved_at=None)
+_MUTE = update(TICKET).where(_THIS).values(muted=bindparam("b_muted"))
 _PROMISED = update(TICKET).where(_THIS).values(promised_at=bindparam("b_due_at"))
 _FIRST_RESPONSE = (
     update(TICKET)
@@ -263,7 +266,7 @@ _FIRST_RESPONSE = (
         )
     )
 )
-_LAST_LANGUAGE = (
+_LAST_LANGUAGE = Prepared(
     select(TICKET.c.language).where(TICKET.c.requester_key == bindparam("key")).order_by(TICKET.c.id.desc()).limit(1)
 )
 _ENTRIES = (

@@ -25,7 +25,8 @@ from daemon.languages import LANGUAGES, choose, hours_in_words, in_language, pla
 from daemon.render import TEXT_BYTES, Renderer
 from daemon.resources import folder
 
-ACK, TTR, TEAM, REPLY, RECEIPT, STATUS, REMINDER, DIGEST = NoticeKind
+ACK, TTR, TEAM, REPLY = NoticeKind.ACKNOWLEDGMENT, NoticeKind.TIME_TO_RESPOND, NoticeKind.TEAM, NoticeKind.REPLY
+RECEIPT, STATUS, REMINDER, DIGEST = NoticeKind.RECEIPT, NoticeKind.STATUS, NoticeKind.REMINDER, NoticeKind.DIGEST
 ON_A_TICKET = (ACK, TTR, TEAM, REPLY, RECEIPT)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 OFFICE = from_parts(

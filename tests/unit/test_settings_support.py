@@ -58,7 +58,11 @@ def test_five_tiers_come_with_targets_and_a_path(tmp_path: Path) -> None:
 def test_a_vendor_tier_is_no_escalation_by_default(tmp_path: Path) -> None:
     """Tier 3 does not escalate to a supplier unless somebody writes so."""
     made = policy(
-        loaded(tmp_path, '[supplier.x]\ntitle = "X"\ncontract = "c"\ncalendar = "always"\n[tier.4]\nsupplier = "x"\n'),
+        loaded(
+            tmp_path,
+            '[supplier.x]\ntitle = "X"\naddress = "noc@x.example"\ncontract = "c"\ncalendar = "always"\n'
+            '[tier.4]\nsupplier = "x"\n',
+        ),
         keyring=KEYRING,
     )
 
@@ -100,6 +104,64 @@ CASES = {
         7,
         "approver.boss.deputies",
         'no approver "vice"',
+    ),
+    "circle of deputies": (
+        '[approver.a]\ntitle = "A"\naddress = "a@example.com"\ndeputies = ["b"]\n'
+        '[approver.b]\ntitle = "B"\naddress = "b@example.com"\ndeputies = ["c"]\n'
+        '[approver.c]\ntitle = "C"\naddress = "c@example.com"\ndeputies = ["a"]\n',
+        7,
+        "approver.a.deputies",
+        "goes in a circle: a → b → c → a",
+    ),
+    "his own deputy": (
+        '[approver.a]\ntitle = "A"\naddress = "a@example.com"\ndeputies = ["a"]\n',
+        7,
+        "approver.a.deputies",
+        "nobody is his own deputy",
+    ),
+    "approver at the desk": (
+        '[approver.a]\ntitle = "A"\naddress = "help@example.com"\n',
+        6,
+        "approver.a.address",
+        "is an address of desk help",
+    ),
+    "one person twice": (
+        '[approver.a]\ntitle = "A"\naddress = "a@example.com"\n[approver.b]\ntitle = "B"\naddress = "a@example.com"\n',
+        9,
+        "approver.b.address",
+        "one person has one name",
+    ),
+    "supplier without address": (
+        '[supplier.acme]\ntitle = "Acme"\ncontract = "c"\ncalendar = "always"\n[tier.4]\nsupplier = "acme"\n',
+        4,
+        "supplier.acme.address",
+        "is missing: tier 4 hands its tickets over to it",
+    ),
+    "supplier out of reach": (
+        '[calendar.rare]\nhours = { mon = ["09:00-10:00"] }\n[supplier.acme]\ntitle = "Acme"\ncontract = "c"\n'
+        'calendar = "rare"\nresolution = { P1 = "1h", P2 = "1h", P3 = "1h", P4 = "90h" }\n',
+        10,
+        "supplier.acme.resolution",
+        "cannot be reached within 26 weeks",
+    ),
+    "foreign channel": (
+        '[tier.2]\nchannels = ["experts@example.com"]\n',
+        5,
+        "tier.2.channels",
+        "is no address of a desk",
+    ),
+    "channel to two tiers": (
+        'aliases = ["vip@example.com"]\n[tier.2]\nchannels = ["vip@example.com"]\n'
+        '[tier.3]\nchannels = ["vip@example.com"]\n',
+        8,
+        "tier.3.channels",
+        "leads to tier 2 already",
+    ),
+    "a tier without a calendar": (
+        '[tier.6]\ntitle = "Six"\nfirst_response = { P1 = "1h", P2 = "1h", P3 = "1h", P4 = "1h" }\n',
+        4,
+        "tier.6.calendar",
+        "is missing",
     ),
     "unknown supplier": ('[tier.4]\nsupplier = "acme"\n', 5, "tier.4.supplier", 'no supplier "acme"'),
     "no contract": (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from daemon.store.schema import METADATA
+import daemon.store.schema  # noqa: F401 - the tables
+from daemon.store.metadata import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
 with context.begin_transaction():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -45,7 +46,9 @@ def write(text, *, proof=Proof.PERSON, match=PROVEN, source="plain", context=Non
         teams=(a_team(), a_team("network", title="Network team", members=(SECOND,))),
     )
     reading = a_reading(message, trust=Trust(proof=proof))
-    return decide_agent(reading, a_ticket(**ticket), match, context or a_context(), policy, NOW)
+    own = a_ticket(**ticket)
+    known = replace(context or a_context(), named=own.id, addressee=own)
+    return decide_agent(reading, own, match, known, policy, NOW)
 
 
 def changed(decision):
@@ -91,7 +94,12 @@ def test_commands_and_words_in_one_mail():
     """Closed with an answer, time logged, a receipt for the agent."""
     decision = write("#close cable replaced\n#time 20m\n\nWe replaced the cable.")
 
-    assert changed(decision) == {("status", "solved"), ("assignee", "agent@example.com")}
+    assert changed(decision) == {
+        ("status", "solved"),
+        ("assignee", "agent@example.com"),
+        ("close_reason", "cable replaced"),
+        ("time", "20"),
+    }
     assert decision.minutes == 20
     assert {notice.kind for notice in decision.notices} == {NoticeKind.REPLY, NoticeKind.RECEIPT}
     assert "20 minutes" in told(decision)

@@ -21,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.core.clues import Clues
-from daemon.core.match import Match, find_clues, match_thread, strip_prefixes
+from daemon.core.match import Match, Verdict, find_clues, match_thread
+from daemon.core.prefix import strip_prefixes
 from daemon.core.message import Report, ReportKind
 from daemon.core.ticket import TicketId
 from daemon.core.token import OwnId, ReplyToken, bounce_address, message_id, reply_address
@@ -195,9 +196,13 @@ def test_no_fingerprint(message):
 )
 def test_a_participant_gets_in(clues, candidate, expected):
     """Who takes part reaches the ticket by any clue; only signed marks are proofs."""
-    assert match(clues, candidate) == Match(
-        ticket_id=TicketId(1042), clue=candidate.clue, evidence=candidate.evidence, proven=expected
-    )
+    found = match(clues, candidate)
+
+    assert (found.ticket_id, found.hint) == (TicketId(1042), None)
+    assert (found.clue, found.evidence, found.proven) == (candidate.clue, candidate.evidence, expected)
+    assert [(each.clue, each.verdict, each.score) for each in found.weighed] == [
+        (candidate.clue, Verdict.JOINED, found.score)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_an_instant_that_closes_the_ticket_ends_itself(tx):
     )
     enact(tx, solved, desked())
 
-    assert tick(tx, NOW + timedelta(days=30)) == ["solved and not reopened"]
+    assert tick(tx, NOW + timedelta(days=30)) == ["late", "solved and not reopened"]  # the survey, then the closing
     assert tick(tx, NOW + timedelta(days=60)) == []
     assert tx.execute(text("SELECT count(*) FROM clock WHERE ended_at IS NULL")).scalar() == 0
 

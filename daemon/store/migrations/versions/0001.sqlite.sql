@@ -15,21 +15,32 @@ CREATE TABLE ticket (
     status VARCHAR(16) NOT NULL,
     proven BOOLEAN NOT NULL,
     language VARCHAR(16) NOT NULL,
+    zone VARCHAR(64) NOT NULL,
     confidence FLOAT NOT NULL,
     model_id TEXT NOT NULL,
     suggested VARCHAR(255) NOT NULL,
     link_hint INTEGER,
     merged_into INTEGER,
     thread_root TEXT NOT NULL,
+    thread_index TEXT NOT NULL,
     opened_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL,
     promised_at BIGINT,
     first_response_at BIGINT,
+    solved_at BIGINT,
+    close_reason TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    resolution TEXT NOT NULL,
+    muted BOOLEAN NOT NULL,
     CONSTRAINT uq_ticket_reference UNIQUE (reference),
     CONSTRAINT fk_ticket_merged_into FOREIGN KEY(merged_into) REFERENCES ticket (id)
 );
 
 CREATE INDEX ix_ticket_live ON ticket (category, status, tier) WHERE status <> 'closed';
+
+CREATE INDEX ix_ticket_solved ON ticket (solved_at) WHERE solved_at IS NOT NULL;
+
+CREATE INDEX ix_ticket_merged_into ON ticket (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE INDEX ix_ticket_requester ON ticket (requester_key, id);
 
@@ -150,6 +161,28 @@ CREATE TABLE fingerprint (
 
 CREATE INDEX ix_fingerprint_hash_at ON fingerprint (hash, at);
 
+CREATE TABLE ticket_link (
+    ticket_id INTEGER NOT NULL,
+    other_id INTEGER NOT NULL,
+    since BIGINT NOT NULL,
+    CONSTRAINT pk_ticket_link PRIMARY KEY (ticket_id, other_id),
+    CONSTRAINT fk_ticket_link_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id),
+    CONSTRAINT fk_ticket_link_other_id FOREIGN KEY(other_id) REFERENCES ticket (id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_ticket_link_other_id ON ticket_link (other_id);
+
+CREATE TABLE foreign_ticket (
+    desk VARCHAR(255) NOT NULL,
+    system VARCHAR(255) NOT NULL,
+    number VARCHAR(255) NOT NULL,
+    ticket_id INTEGER NOT NULL,
+    CONSTRAINT pk_foreign_ticket PRIMARY KEY (desk, system, number),
+    CONSTRAINT fk_foreign_ticket_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE clock (
     id INTEGER NOT NULL,
     ticket_id INTEGER NOT NULL,
@@ -263,6 +296,51 @@ CREATE TABLE promise (
 
 CREATE INDEX ix_promise_state ON promise (state, due_at);
 
+CREATE TABLE approval (
+    ticket_id INTEGER NOT NULL,
+    slot VARCHAR(255) NOT NULL,
+    person VARCHAR(255) NOT NULL,
+    address TEXT NOT NULL,
+    role VARCHAR(16) NOT NULL,
+    state VARCHAR(16) NOT NULL,
+    stage INTEGER NOT NULL,
+    asked_at BIGINT NOT NULL,
+    deadline BIGINT NOT NULL,
+    decided_at BIGINT,
+    reason TEXT NOT NULL,
+    CONSTRAINT pk_approval PRIMARY KEY (ticket_id, slot, person),
+    CONSTRAINT fk_approval_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_approval_asked ON approval (deadline) WHERE state = 'asked';
+
+CREATE TABLE response (
+    ticket_id INTEGER NOT NULL,
+    category VARCHAR(255) NOT NULL,
+    tier INTEGER NOT NULL,
+    hour INTEGER NOT NULL,
+    calendar VARCHAR(255) NOT NULL,
+    opened_at BIGINT NOT NULL,
+    expected_at BIGINT,
+    said BOOLEAN NOT NULL,
+    took_s INTEGER,
+    answered_at BIGINT,
+    CONSTRAINT pk_response PRIMARY KEY (ticket_id),
+    CONSTRAINT fk_response_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE estimate (
+    cell VARCHAR(255) NOT NULL,
+    took_s INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    fit BOOLEAN NOT NULL,
+    made_at BIGINT NOT NULL,
+    CONSTRAINT pk_estimate PRIMARY KEY (cell)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE label (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     item VARCHAR(255) NOT NULL,
@@ -295,3 +373,34 @@ CREATE INDEX ix_label_model_id ON label (model_id, at);
 CREATE INDEX ix_label_sender ON label (sender);
 
 CREATE UNIQUE INDEX uq_label_item ON label (item) WHERE superseded_at IS NULL;
+
+CREATE TABLE opinion (
+    ticket_id INTEGER NOT NULL,
+    person VARCHAR(255) NOT NULL,
+    asked_at BIGINT NOT NULL,
+    answered_at BIGINT,
+    score INTEGER NOT NULL,
+    words TEXT NOT NULL,
+    CONSTRAINT pk_opinion PRIMARY KEY (ticket_id),
+    CONSTRAINT fk_opinion_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_opinion_answered ON opinion (answered_at) WHERE answered_at IS NOT NULL;
+
+CREATE INDEX ix_opinion_person ON opinion (person, asked_at);
+
+CREATE TABLE effort (
+    id INTEGER NOT NULL,
+    ticket_id INTEGER NOT NULL,
+    agent VARCHAR(255) NOT NULL,
+    tier INTEGER NOT NULL,
+    minutes INTEGER NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_effort PRIMARY KEY (id),
+    CONSTRAINT fk_effort_ticket_id FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+);
+
+CREATE INDEX ix_effort_at ON effort (at);
+
+CREATE INDEX ix_effort_ticket_id ON effort (ticket_id);
