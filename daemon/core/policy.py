@@ -113,6 +113,7 @@ class Follow:
     solved_days: int = 5  # a solved ticket closes
     reopen_days: int = 30  # calendar days after its solution in which a reply opens a closed ticket again
     long_open_days: int = 5  # a status to the requester, again and again
+    ask_on_close: bool = False  # for tickets of no category; a category has its own word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

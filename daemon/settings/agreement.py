@@ -166,6 +166,7 @@ def _follow(section: FollowSection) -> Follow:
         vendor_days=section.vendor_days,
         solved_days=section.solved_days,
         long_open_days=section.long_open_days,
+        ask_on_close=section.ask_on_close,
         reopen_days=section.reopen_days,
     )
 

@@ -7,6 +7,7 @@ or `clocks.finish`. Whatever is not in the decision does not happen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,22 +87,25 @@ def apply(
         holds.place(tx, decision.hold)
     for address in decision.refund:
         purse_keeper.give_back(tx, address, policy, now=now)
+    journal.append(tx, list(_lines(decision, ticket, beside, inbound_id)), now=now)
+    changed = ticket if ticket is None or decision.opening is not None else tickets.get(tx, ticket.id)
+    second = beside.ticket if beside is not None else None
+    return Applied(ticket=changed, opened=decision.opening is not None, beside=second)
+
+
+def _lines(
+    decision: Decision, ticket: Ticket | None, beside: Applied | None, inbound_id: int | None
+) -> Iterator[journal.Line]:
     about = ticket.id if ticket is not None else None
-    lines = [
-        journal.Line(name=event.name, inbound_id=inbound_id, ticket_id=about, facts=event.facts)
-        for event in decision.events
-    ]
+    for event in decision.events:
+        yield journal.Line(name=event.name, inbound_id=inbound_id, ticket_id=about, facts=event.facts)
     changes = decision.changes
     if ticket is not None and beside is not None and beside.opened and beside.ticket is not None:
         # Written on both, so that it can be taken back on either.
         changes = (*changes, _parted(decision, ticket, beside.ticket))
-        lines.append(_changed(changes[-1:], decision.by, inbound_id, beside.ticket.id))
+        yield _changed(changes[-1:], decision.by, inbound_id, beside.ticket.id)
     if changes:
-        lines.append(_changed(changes, decision.by, inbound_id, about))
-    journal.append(tx, lines, now=now)
-    changed = ticket if ticket is None or decision.opening is not None else tickets.get(tx, ticket.id)
-    second = beside.ticket if beside is not None else None
-    return Applied(ticket=changed, opened=decision.opening is not None, beside=second)
+        yield _changed(changes, decision.by, inbound_id, about)
 
 
 def _parted(decision: Decision, old: Ticket, new: Ticket) -> Change:

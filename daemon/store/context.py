@@ -124,8 +124,10 @@ def _for_agent(
 
 
 def _addressee(tx: Connection, ticket: Ticket, named: TicketId, reading: Reading) -> Ticket | None:
-    """The ticket whose requester an answer is for. Where tickets of several people were joined, it is the one whose
-    requester wrote the mail that is answered; None when that cannot be told.
+    """The ticket whose requester an answer is for.
+
+    Where tickets of several people were joined, it is the one whose requester wrote the mail that is answered; None
+    when that cannot be told.
     """
     others = merges.others(tx, ticket)
     if not others:

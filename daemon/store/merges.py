@@ -91,9 +91,7 @@ _OTHERS = PARTICIPANT.alias("others")
 _PART = delete(PARTICIPANT).where(
     PARTICIPANT.c.ticket_id == bindparam("b_into", type_=_ID),
     PARTICIPANT.c.role == JOINED,
-    PARTICIPANT.c.address.in_(
-        select(_THEIRS.c.address).where(_THEIRS.c.ticket_id == bindparam("b_from", type_=_ID))
-    ),
+    PARTICIPANT.c.address.in_(select(_THEIRS.c.address).where(_THEIRS.c.ticket_id == bindparam("b_from", type_=_ID))),
     ~exists(
         select(_OTHERS.c.address)
         .join(TICKET, TICKET.c.id == _OTHERS.c.ticket_id)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from daemon.core.address import Address
 from daemon.core.decision import Change, EntryKind, Field, Opening
-from daemon.core.entry import Entry as Entry
+from daemon.core.entry import Entry
 from daemon.core.ticket import Kind, Priority, Status, Ticket, TicketId
 from daemon.store.envelopes import address_of
 from daemon.store.prepared import Prepared, inserting

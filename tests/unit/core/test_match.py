@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from daemon.core.clues import Clues
 from daemon.core.match import Match, Verdict, find_clues, match_thread
-from daemon.core.prefix import strip_prefixes
 from daemon.core.message import Report, ReportKind
+from daemon.core.prefix import strip_prefixes
 from daemon.core.ticket import TicketId
 from daemon.core.token import OwnId, ReplyToken, bounce_address, message_id, reply_address
 from daemon.core.trust import Proof, Trust
