@@ -43,7 +43,8 @@ SUSPECT_ATTEMPTS = 2  # after that many claims without an end, a mail is settled
 READ_ATTEMPTS = 5  # after that many, three of them alone, it is settled without being read
 OUTAGE = timedelta(hours=6)
 LAST_ATTEMPT = 8  # after that many not even a ticket could be made of it: quarantine, visible and alarmed
-_RETRY_S = (1, 5, 30, 120, 600)
+_RETRY_S = (1, 5, 30, 120, 600)  # for one mail
+_FAILED_S = (0.5, 1, 2, 5, 10)  # for the loop: hints can use these up in a second, and then mail waits for the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +122,10 @@ class SettleLoop:
                 more = await self.once()
             except Exception as error:  # noqa: BLE001 - a loop edge, logged below: nothing is lost, the leases end
                 self.failures += 1
-                self._waits = min(self._waits + 1, len(_RETRY_S) - 1)
-                _complain(error, "settle.failed", _RETRY_S[self._waits])
-                await self._wake.wait(_RETRY_S[self._waits])
+                wait_s = _FAILED_S[min(self._waits, len(_FAILED_S) - 1)]
+                self._waits += 1
+                _complain(error, "settle.failed", wait_s)
+                await self._wake.wait(wait_s)
                 continue
             self._waits = 0
             if not more:

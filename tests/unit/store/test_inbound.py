@@ -195,6 +195,22 @@ def test_a_drain_takes_its_attempt_back(tx: Connection) -> None:
     assert claim(tx)[0].attempts == 1
 
 
+def test_a_claim_whose_answer_was_lost_is_taken_up_at_once(tx: Connection) -> None:
+    """By its own worker, without a further attempt; another claim of the same worker keeps its mails."""
+    accept(tx, an_arrival("<1@x.example>"), an_arrival("<2@x.example>", "Other"))
+    (lost,) = claim(tx, limit=1)
+    (held,) = claim(tx, now=NOW + timedelta(seconds=1), limit=1)
+
+    given = inbound.give_back(
+        tx, owner="node-1", leased_until=NOW + LEASE, now=NOW + timedelta(seconds=2), since=NOW - timedelta(hours=1)
+    )
+
+    (again,) = claim(tx, now=NOW + timedelta(seconds=3))
+    assert given == 1
+    assert (again.inbound_id, again.attempts) == (lost.inbound_id, 1)
+    assert again.inbound_id != held.inbound_id
+
+
 def test_a_renewed_lease_lasts_longer(tx: Connection) -> None:
     """A slow read keeps its mail."""
     accept(tx)
