@@ -102,6 +102,20 @@ def test_a_released_mail_was_not_tried(tx: Connection) -> None:
     assert (again.attempts, again.uncertain) == (1, 0)
 
 
+def test_a_claim_whose_answer_was_lost_is_taken_back(tx: Connection) -> None:
+    """Nothing was tried, so nothing is counted; a row that somebody has in hand under another lease stays his."""
+    queue(tx, sequence=1)
+    queue(tx, sequence=2)
+    (lost,) = claim(tx, limit=1)
+    (held,) = claim(tx, now=NOW + timedelta(seconds=1), limit=1)
+
+    assert outbox.give_back(tx, owner="node-1", leased_until=NOW + LEASE, now=NOW + timedelta(seconds=2)) == 1
+
+    (again,) = claim(tx, now=NOW + timedelta(seconds=3))
+    assert (again.outbox_id, again.attempts, again.uncertain) == (lost.outbox_id, 1, 0)
+    outbox.record_accepted(tx, held, reply="250", now=NOW)
+
+
 def test_at_most_so_many_at_once_longest_due_first(tx: Connection) -> None:
     """Batches are bounded."""
     for number in range(3):
