@@ -26,6 +26,7 @@ from daemon.channels.smtp import Listener, bind_tcp, bind_unix
 from daemon.core.admission import Bounds as AdmissionBounds
 from daemon.core.policy import Policy
 from daemon.errors import FirstlineError, Misconfigured, Unavailable
+from daemon.loops.agenda import AgendaLoop
 from daemon.loops.current import Current
 from daemon.loops.deliver import DeliverLoop, Sending
 from daemon.loops.digest import DigestLoop
@@ -209,7 +210,7 @@ class Daemon:
         made, renderer, reader = await self._prepare(settings)
         current = self._current = Current(policy=made, renderer=renderer, reader=reader)
         log.info("daemon.starting", left_over=left, model=reader.model_id, config=",".join(settings.sources))
-        wake, outbox_wake, clock_wake, digest_wake = (Wake(self._stop) for _ in range(4))
+        wake, outbox_wake, clock_wake, digest_wake, agenda_wake = (Wake(self._stop) for _ in range(5))
         intake = Intake(
             committer,
             lambda: current.policy,
@@ -233,6 +234,7 @@ class Daemon:
                 ("deliver", deliver.run()),
                 ("tick", ticker.run()),
                 ("digest", DigestLoop(committer, current, digest_wake, outbox_wake).run()),
+                ("agenda", AgendaLoop(committer, current, agenda_wake, outbox_wake).run()),
                 ("intake", intake.watch(self._stop)),
                 ("polling", polling.tell(self._stop)),
                 ("watchdog", self._watchdog()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -11,7 +12,9 @@ import click
 from daemon.app import is_running
 from daemon.commands.configured import configured
 from daemon.commands.opened import looking
+from daemon.core.week import duration
 from daemon.store.figures import Figures, figures
+from daemon.store.month import Month
 
 
 @click.command("status")
@@ -25,9 +28,13 @@ def command(config: str | None, *, as_json: bool) -> int:
     with looking(settings) as tx:
         seen = figures(tx, now=now)
     if as_json:
-        click.echo(json.dumps({"running": running, "at": now.isoformat(), **asdict(seen)}, default=_plain))
+        costs = {tier.number: tier.cost_per_hour for tier in settings.tiers}
+        cost = {"currency": settings.currency, "month": round(_cost(seen.month, costs), 2)}
+        said = {"running": running, "at": now.isoformat(), **asdict(seen), "cost": cost}
+        click.echo(json.dumps(said, default=_plain))
     else:
         _print(seen, running=running, now=now)
+        _print_month(seen.month, {tier.number: tier.cost_per_hour for tier in settings.tiers}, settings.currency)
     return 0 if running else 1
 
 
@@ -56,3 +63,21 @@ def _print(seen: Figures, *, running: bool, now: datetime) -> None:
     )
     for account, at in seen.polls:
         click.echo(f"imap      {account}: last good poll {at}")
+
+
+def _cost(month: Month, costs: Mapping[int, float]) -> float:
+    """Minutes × what an hour of their tier costs."""
+    return sum(costs.get(tier, 0.0) * minutes / 60 for _, tier, minutes in month.minutes)
+
+
+def _print_month(month: Month, costs: Mapping[int, float], currency: str) -> None:
+    """What thirty days came to; a line only where there is something."""
+    if month.scores:
+        listed = ", ".join(f"{amount} × {score}" for score, amount in month.scores)
+        click.echo(f"opinions  {month.score} of 5 in 30 days ({listed})")
+    if month.minutes:
+        spent = duration(sum(minutes for *_, minutes in month.minutes))
+        click.echo(f"time      {spent} in 30 days, {_cost(month, costs):.2f} {currency}")
+    if month.solved:
+        causes = ", ".join(f"{amount} × {cause or 'no cause said'}" for cause, amount in month.causes[:5])
+        click.echo(f"solved    {month.solved} in 30 days: {causes}")

@@ -30,8 +30,7 @@ def asked_afterwards(ticket: Ticket, calendar: BusinessCalendar, policy: Policy,
     """The instants at which is asked; `calendar` is the one that the ticket is worked on by."""
     if policy.survey.enabled:
         yield ClockStart(name=SURVEY, due_at=add_working(calendar, now, policy.survey.delay))
-    category = policy.category(ticket.category)
-    if category is not None and category.ask_on_close:
+    if _wants_cause(ticket, policy):
         yield ClockStart(name=CLOSING, due_at=add_working(calendar, now, policy.follow.merge))
 
 
@@ -62,14 +61,21 @@ def survey_due(due: Due) -> Decision:
     return replace(quiet(due, "asked how it went", notices=(sent,), name="requester.surveyed"), opinion=Opinion())
 
 
+def _wants_cause(ticket: Ticket, policy: Policy) -> bool:
+    category = policy.category(ticket.category)
+    return policy.follow.ask_on_close if category is None else category.ask_on_close
+
+
 def closing_due(due: Due) -> Decision:
     """Ask the agent for cause and resolution, unless he has said them or the ticket is open again."""
     ticket, policy = due.ticket, due.policy
-    category = policy.category(ticket.category)
-    if ticket.status not in _ENDED or category is None or not category.ask_on_close:
+    if ticket.status not in _ENDED or not _wants_cause(ticket, policy):
         return quiet(due, "not asked for")
     if ticket.cause and ticket.resolution:
         return quiet(due, "cause and resolution are known")
+    closer = due.context.closed_by
+    if any(member.key == closer for team in policy.teams for member in team.members):
+        ticket = replace(ticket, assignee=closer)  # he knows; whoever has the ticket may never have seen it
     calendar = team_calendar(ticket, policy)
     if not is_open(calendar, due.now):
         return quiet(due, "outside working hours", clocks=again(due, next_open(calendar, due.now)))

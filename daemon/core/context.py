@@ -78,6 +78,7 @@ class Context:
     awaits_approval: bool = False  # the writer was asked to approve
     standing: Promise | None = None  # the promise that nobody has kept yet (for "how does it stand")
     data_sent_at: datetime | None = None  # when the writer was last sent what we store of him
+    closed_by: str = ""  # Address.key of the agent who closed it (for a due clock)
     surveyed_at: datetime | None = None  # when the requester was last asked how it went (for a due clock)
     spoken_to: bool = False  # the requester was acknowledged or answered (for a due clock)
     similar: tuple[Similar, ...] = ()  # solved tickets of this desk like the mail, for the team alone

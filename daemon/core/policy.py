@@ -191,6 +191,7 @@ class Policy:
     team_notices: bool = True
     digest_every: timedelta = timedelta(hours=24)  # of kept and flagged mail; a longer list waits for the next
 
+    estimates: bool = True  # say in an acknowledgment by when such requests are usually answered
     agenda: bool = True  # each agent and team hears at its opening what the day holds
     weekly: bool = True  # managers get the report on the week
     follow: Follow = field(default_factory=Follow)
@@ -198,6 +199,7 @@ class Policy:
     suppliers: tuple[Supplier, ...] = ()
     approvers: tuple[Approver, ...] = ()
     currency: str = "EUR"
+    encoder: str = ""  # the folder of the sentence encoder that this desk's models may need
 
     def approver(self, name: str) -> Approver | None:
         return next((approver for approver in self.approvers if approver.name == name), None)

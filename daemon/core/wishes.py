@@ -76,7 +76,8 @@ _TONGUES: dict[str, _Tongue] = {
         " \\w+){0,5})?|cheers|great(?: work| job)?|perfect|super|awesome"
         "|excellent|wonderful|nice|ok|okay|brilliant",
         hello="(?:hi|hello|hey|dear|good (?:morning|afternoon|evening))(?: \\w+){0,4}",
-        bye="(?:(?:kind|best|warm|many)(?: \\w+)? )?regards|best(?: wishes)?|cheers|yours(?: \\w+)?|sincerely"
+        bye="please|(?:(?:kind|best|warm|many)(?: \\w+)? )?regards|best(?: wishes)?|cheers|yours(?: \\w+)?"
+        "|sincerely"
         "|br|bye"
         "|have a (?:nice|good|great) \\w+",
     ),
@@ -112,7 +113,8 @@ _TONGUES: dict[str, _Tongue] = {
         "|klasse|toll|wunderbar|ok|okay|alles klar",
         hello="(?:hallo|hi|hey|moin|servus|grussgott|guten (?:tag|morgen|abend)|sehr geehrte\\w*|liebe\\w*)"
         "(?: \\w+){0,4}",
-        bye="(?:mit )?(?:freundliche\\w*|beste\\w*|viele|liebe|schone|herzliche\\w*) gru(?:ss|sse|ssen)(?:"
+        bye="bitte(?: schon| sehr)?|(?:mit )?(?:freundliche\\w*|beste\\w*|viele|liebe|schone|herzliche\\w*)"
+        " gru(?:ss|sse|ssen)(?:"
         " \\w+){0,3}"
         "|mfg|lg|vg|bg|gruss(?: \\w+){0,2}|schonen (?:tag|abend|feierabend)(?: noch)?|schones wochenende",
     ),
@@ -143,7 +145,8 @@ _TONGUES: dict[str, _Tongue] = {
         thanks="(?:un grand |grand |mille )?merci(?: beaucoup| bien| \\w+)?(?: a (?:tous|vous))?(?: pour \\w+"
         "(?: \\w+){0,5}| de votre \\w+)?|super|parfait|genial|tres bien|nickel|impeccable|ok|top",
         hello="(?:bonjour|bonsoir|salut|cher|chere|madame|monsieur|bonne journee)(?: \\w+){0,4}",
-        bye="(?:bien )?cordialement|bien a vous|salutations(?: \\w+)?|cdt|cdlt|bonne (?:journee|soiree|semaine)"
+        bye="s'il vous plait|svp|(?:bien )?cordialement|bien a vous|salutations(?: \\w+)?|cdt|cdlt|bonne "
+        "(?:journee|soiree|semaine)"
         "|a bientot|amicalement|sinceres salutations",
     ),
     "es": _Tongue(
@@ -155,7 +158,7 @@ _TONGUES: dict[str, _Tongue] = {
         "(?: ya| ahora| bien| perfectamente| correctamente| de nuevo| otra vez){{0,3}}"
         "|(?:pueden? |podeis |por favor |se puede ){{0,2}}cerrar(?:lo|la)?(?: {thing})?(?: por favor)?"
         "|por favor cierren {thing}",
-        doubt="pero|no|aun|todavia|salvo|excepto|sin embargo|lamentablemente|solo|si|tampoco|menos|sigue",
+        doubt="pero|no|aun|todavia|salvo|excepto|sin embargo|lamentablemente|solo|tampoco|menos|sigue",
         status="(?:cual es |en que |como (?:va|esta|sigue|van) )?(?:el )?(?:estado|estatus|status|situacion)?"
         "(?: ?(?:de|esta|va) ?(?:mi|la|el)? ?(?:solicitud|caso|tique|ticket|incidencia))?(?: por favor)?"
         "|(?:hay |tienen |alguna? |tienes ){{0,2}}(?:novedad|novedades|noticia|noticias|avance|avances)"
@@ -170,7 +173,7 @@ _TONGUES: dict[str, _Tongue] = {
         thanks="(?:muchas |muchisimas |mil )?gracias(?: \\w+)?(?: (?:por|a) \\w+(?: \\w+){0,5})?|perfecto"
         "|genial|estupendo|excelente|muy amables?|vale|ok|super",
         hello="(?:hola|buenos dias|buenas(?: tardes| noches)?|estimad[oa]s?|querid[oa]s?)(?: \\w+){0,4}",
-        bye="(?:un )?(?:cordial |afectuoso )?saludos?(?: cordiales?| \\w+)?|atentamente|un abrazo|hasta "
+        bye="por favor|(?:un )?(?:cordial |afectuoso )?saludos?(?: cordiales?| \\w+)?|atentamente|un abrazo|hasta "
         "(?:luego|pronto)",
     ),
     "pt": _Tongue(
@@ -201,7 +204,8 @@ _TONGUES: dict[str, _Tongue] = {
         " \\w+){0,5})?|perfeito|otimo|excelente|maravilha|ok|super|agradecid[oa]"
         "|agradeco(?: \\w+){0,2}",
         hello="(?:ola|oi|bom dia|boa (?:tarde|noite)|carissim[oa]s?|prezad[oa]s?|car[oa]s?|exmos?)(?: \\w+){0,4}",
-        bye="(?:com )?(?:os )?(?:melhores )?cumprimentos(?: \\w+)?|atenciosamente|att|abracos?|um abraco|ate "
+        bye="por favor|(?:com )?(?:os )?(?:melhores )?cumprimentos(?: \\w+)?|atenciosamente|att|abracos?|um"
+        " abraco|ate "
         "(?:logo|breve)"
         "|cordialmente",
     ),
@@ -230,7 +234,8 @@ _TONGUES: dict[str, _Tongue] = {
         "|geweldig|fijn|mooi|oke|ok|dankjewel|dankuwel",
         hello="(?:hallo|hoi|dag|beste|geachte|goede(?:morgen|middag|avond|ndag)|goeden?(?: morgen| dag|"
         " middag))(?: \\w+){0,4}",
-        bye="(?:met )?(?:vriendelijke|hartelijke|beste) groet(?:en)?(?: \\w+)?|groet(?:en|jes)?(?: \\w+)?|mvg"
+        bye="aub|alstublieft|graag|(?:met )?(?:vriendelijke|hartelijke|beste) groet(?:en)?(?: \\w+)?|groet"
+        "(?:en|jes)?(?: \\w+)?|mvg"
         "|tot ziens"
         "|fijne dag(?: verder)?",
     ),
@@ -260,7 +265,8 @@ _TONGUES: dict[str, _Tongue] = {
         "|perfetto|ottimo|benissimo|eccellente|ok|super|vi ringrazio(?: (?:molto|tanto|tutti))?",
         hello="(?:ciao|salve|buongiorno|buonasera|buon (?:giorno|pomeriggio)|gentil[ei]|egregi[oa]?"
         "|spettabile)(?: \\w+){0,4}",
-        bye="(?:cordiali |distinti |un cordiale )?salut[io](?: \\w+)?|cordialmente|a presto|buona (?:giornata"
+        bye="per favore|prego|(?:cordiali |distinti |un cordiale )?salut[io](?: \\w+)?|cordialmente|a presto"
+        "|buona (?:giornata"
         "|serata)"
         "|buon lavoro|arrivederci",
     ),

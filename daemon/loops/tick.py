@@ -39,7 +39,7 @@ def fire(tx: Connection, clock: DueClock, desked: Desked) -> str:
     Finished first: its own decision may end every clock of the ticket, and must not find this one among them.
     """
     clocks.finish(tx, clock_id=clock.clock_id, fence=clock.fence, now=desked.now)
-    found = contexts.for_clock(tx, ticket_id=clock.ticket_id, policy=desked.policy, now=desked.now)
+    found = contexts.for_clock(tx, ticket_id=clock.ticket_id, policy=desked.policy, now=desked.now, clock=clock.name)
     reason = "ticket is gone"
     if found is not None:
         ticket, context = found

@@ -74,9 +74,11 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         token_life=timedelta(days=notices.token_days),
         letter_life=timedelta(days=settings.relay.expire_days),
         at_risk_share=notices.at_risk_share,
+        estimates=notices.estimates,
         team_notices=notices.team,
         agenda=notices.agenda,
         weekly=notices.weekly,
+        encoder=str(settings.classifier.encoder or ""),
         follow=_follow(settings.follow),
         survey=Survey(
             enabled=settings.survey.enabled, every_days=settings.survey.every_days, delay=settings.survey.delay

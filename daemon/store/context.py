@@ -19,6 +19,7 @@ from daemon.core.context import Context, SentNotice
 from daemon.core.credit import canonical
 from daemon.core.decision import Field
 from daemon.core.envelope import Envelope
+from daemon.core.instants import CLOSING, SURVEY
 from daemon.core.match import Candidate, match_thread
 from daemon.core.notice import NoticeKind
 from daemon.core.policy import Policy
@@ -158,7 +159,9 @@ def _shut(
     return frozenset(ticket.id for ticket in closed if ticket.solved_at is not None and ticket.solved_at < until)
 
 
-def for_clock(tx: Connection, *, ticket_id: int, policy: Policy, now: datetime) -> tuple[Ticket, Context] | None:
+def for_clock(
+    tx: Connection, *, ticket_id: int, policy: Policy, now: datetime, clock: str = ""
+) -> tuple[Ticket, Context] | None:
     """The ticket of a due clock with credits and hold of its requester; None when the ticket is gone."""
     exclusive(tx)
     ticket = tickets.get(tx, ticket_id)
@@ -178,7 +181,8 @@ def for_clock(tx: Connection, *, ticket_id: int, policy: Policy, now: datetime) 
         approvals=approvals.of(tx, (ticket_id,)) if asked else (),
         coming=clocks.coming(tx, ticket_id),
         spoken_to=outbox.spoken(tx, ticket_id),
-        surveyed_at=None if requester is None else opinions.last_asked(tx, canonical(requester)),
+        surveyed_at=opinions.last_asked(tx, canonical(requester)) if requester and clock == SURVEY else None,
+        closed_by=orders.closed_by(tx, ticket_id) if clock == CLOSING else "",
     )
 
 

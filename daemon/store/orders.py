@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -17,6 +17,7 @@ from daemon.store.schema import ENTRY, JOURNAL
 CHANGED = "ticket.changed"
 ARROW = " → "
 _LINES = 20
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _FIELDS = {field.value for field in Field}
 _JOURNALED = frozenset({Field.TIME, Field.SPLIT})  # what they do is done elsewhere; here they can be undone
 
@@ -73,6 +74,13 @@ def _is_settled(tx: Connection, change: Change) -> bool:
         return False
     apart = read_separation(change.after)
     return apart is None or merges.ends(tx, [apart.new])[apart.new] != apart.new
+
+
+def closed_by(tx: Connection, ticket_id: int) -> str:
+    """Who changed the status last, "" when it was no agent."""
+    rows = tx.execute(_CHANGED, {"ticket_id": ticket_id, "name": CHANGED, "since": _EVER, "count": _LINES})
+    lines = (json.loads(row.facts) for row in rows)
+    return next((str(facts.get("by", "")) for facts in lines if Field.STATUS.value in facts), "")
 
 
 def other_reply(tx: Connection, ticket_id: int, by: str, *, now: datetime) -> OtherReply | None:
