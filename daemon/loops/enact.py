@@ -84,7 +84,12 @@ def enact(
 
 
 def _completed(decision: Decision, applied: apply.Applied) -> tuple[Notice, ...]:
-    """The notices; a receipt learns the reference of a ticket that was split off just now."""
+    """The notices; an acknowledgment learns the usual time, a receipt the reference of a ticket split off just now."""
+    if applied.usual is not None:
+        return tuple(
+            replace(notice, usual=applied.usual) if notice.kind is NoticeKind.ACKNOWLEDGMENT else notice
+            for notice in decision.notices
+        )
     beside, second = applied.beside, decision.beside
     if beside is None or second is None or second.opening is None:
         return decision.notices

@@ -21,7 +21,7 @@ from daemon.errors import Unavailable
 from daemon.loops.current import Current
 from daemon.loops.enact import Desked, enact
 from daemon.loops.wake import Wake
-from daemon.store import clocks, outbox
+from daemon.store import clocks, estimates, outbox
 from daemon.store import context as contexts
 from daemon.store.clocks import DueClock
 from daemon.store.committer import Committer
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=2)
 POLL_S = 5.0
+ESTIMATE_EVERY = timedelta(hours=1)
 
 
 def fire(tx: Connection, clock: DueClock, desked: Desked) -> str:
@@ -75,10 +76,12 @@ class TickLoop:
         self._wake = wake
         self._outbox_wake = outbox_wake
         self._owner = owner
+        self._estimated_at: datetime | None = None
 
     async def run(self) -> None:
         while not self._wake.stopping:
             try:
+                await self.estimate(datetime.now(UTC))
                 idle = not await self.once(datetime.now(UTC))
             except Exception as error:  # a loop edge: the clocks stay due
                 if isinstance(error, Unavailable):
@@ -88,6 +91,23 @@ class TickLoop:
                 idle = True
             if idle:
                 await self._wake.wait(POLL_S)
+
+    async def estimate(self, now: datetime) -> bool:
+        """Make the estimates anew, at the start and every hour; True when they were. The looking back only reads."""
+        if self._estimated_at is not None and now - self._estimated_at < ESTIMATE_EVERY:
+            return False
+        self._estimated_at = now
+        policy = self._current.policy
+        learnt, rows = await self._committer.read(lambda tx: estimates.look_back(tx, policy, now=now))
+        await self._committer.run(lambda tx: estimates.store(tx, rows))
+        log.info(
+            "estimates.made",
+            cells=learnt.cells,
+            measured=learnt.measured,
+            coverage=round(learnt.coverage, 3),
+            said=learnt.fit and policy.estimates,
+        )
+        return True
 
     async def once(self, now: datetime) -> int:
         """Fire what is due at `now`, one batch; how many there were."""

@@ -113,16 +113,21 @@ class NoticesSection(Section):
     agenda: bool = True
     weekly: bool = True
     at_risk_share: Share = 0.8
+    estimates: bool = True
     repeat_window: Duration = timedelta(hours=24)
     hold_days: Annotated[int, Field(ge=1, le=3650)] = 60
     token_days: Annotated[int, Field(ge=1, le=3650)] = 365
 
 
 class ClassifierSection(Section):
-    """[classifier]: `model` is "starter", "none" or a folder; `object` names your own, as "package.module:name"."""
+    """[classifier]: `model` is "starter", "none" or a folder; `object` names your own, as "package.module:name".
+
+    `encoder` is the folder of a sentence encoder: training uses it where it helps, and such a model needs it.
+    """
 
     model: str = "starter"
     object: Annotated[str, Field(pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = ""
+    encoder: Path | None = None
 
 
 class ReaderSection(Section):

@@ -26,6 +26,7 @@ from daemon.store import (
     clocks,
     course,
     effort,
+    estimates,
     holds,
     journal,
     labels,
@@ -49,6 +50,7 @@ class Applied:
     ticket: Ticket | None
     opened: bool
     beside: Ticket | None = None  # the second ticket, when the decision has one
+    usual: datetime | None = None  # by when four of five such requests are answered, when that may be said
 
 
 def apply(
@@ -74,7 +76,7 @@ def apply(
             parts.take(tx, decision.taken, ticket.id)
             tickets.add_copied(tx, ticket.id, decision.copied, now=now)
         _set_clocks(tx, decision, ticket, now)
-        _set_promise(tx, decision, ticket, now)
+        _set_promise(tx, decision, ticket, policy, now)
         if decision.opening is None and decision.status is not None:
             tickets.set_status(tx, ticket.id, decision.status, now=now)
         for change in decision.changes:
@@ -88,9 +90,10 @@ def apply(
     for address in decision.refund:
         purse_keeper.give_back(tx, address, policy, now=now)
     journal.append(tx, list(_lines(decision, ticket, beside, inbound_id)), now=now)
+    usual = estimates.expect(tx, decision, ticket, policy, now=now) if ticket is not None and decision.opening else None
     changed = ticket if ticket is None or decision.opening is not None else tickets.get(tx, ticket.id)
     second = beside.ticket if beside is not None else None
-    return Applied(ticket=changed, opened=decision.opening is not None, beside=second)
+    return Applied(ticket=changed, opened=decision.opening is not None, beside=second, usual=usual)
 
 
 def _lines(
@@ -201,7 +204,7 @@ def _set_clocks(tx: Connection, decision: Decision, ticket: Ticket, now: datetim
     clocks.start(tx, ticket.id, decision.clocks, now=now)
 
 
-def _set_promise(tx: Connection, decision: Decision, ticket: Ticket, now: datetime) -> None:
+def _set_promise(tx: Connection, decision: Decision, ticket: Ticket, policy: Policy, now: datetime) -> None:
     promise = decision.promise or (decision.opening.promise if decision.opening is not None else None)
     if promise is not None:
         promises.make(tx, ticket.id, promise, now=now, first=decision.opening is not None)
@@ -212,3 +215,4 @@ def _set_promise(tx: Connection, decision: Decision, ticket: Ticket, now: dateti
     if decision.first_response:
         tickets.set_first_response(tx, ticket.id, now=now)
         promises.answer(tx, ticket.id, now=now)
+        estimates.answered(tx, ticket.id, policy, now=now)

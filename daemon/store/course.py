@@ -16,7 +16,7 @@ from daemon.core.course import Ledger, concerns, course
 from daemon.core.decision import Decision
 from daemon.core.policy import Policy
 from daemon.core.ticket import Ticket
-from daemon.store import approvals, clocks, journal, promises, tickets
+from daemon.store import approvals, clocks, estimates, journal, promises, tickets
 from daemon.store.schema import JOURNAL
 
 TURNED = "clock.turned"
@@ -39,8 +39,10 @@ def advance(tx: Connection, decision: Decision, before: Ticket, policy: Policy, 
         case Ledger.ANSWERED:
             tickets.set_first_response(tx, before.id, now=now)
             promises.answer(tx, before.id, now=now)
+            estimates.answered(tx, before.id, policy, now=now)
         case Ledger.REVISED | Ledger.VOID as state:
             promises.suspend(tx, before.id, state=state.value)
+            estimates.forget(tx, before.id)
         case None:
             pass
 
