@@ -12,14 +12,14 @@ from benchmarks import machine
 from benchmarks.options import Options
 from benchmarks.table import Table
 
-NAMES = ("stages", "latency", "accept", "growth", "start", "memory")
+NAMES = ("stages", "latency", "accept", "rivals", "growth", "start", "memory", "training")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Firstline on this machine.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    parser.add_argument("--full", action="store_true", help="also 100,000 mails and a million tickets")
+    parser.add_argument("--full", action="store_true", help="also the sizes that take many minutes")
     parser.add_argument("--rate", type=float, action="append", help="latency: mails a second (again for more)")
     parser.add_argument("--seconds", type=float, default=30.0, help="latency: how long")
     parser.add_argument("--repeats", type=int, default=3, help="accept, start: interleaved repeats")
