@@ -34,6 +34,7 @@ from daemon.reader.model import load_classifier
 from daemon.reader.read import classify, read_one
 
 _PR_SET_PDEATHSIG = 1
+_NICE = 5  # reading may wait, a final dot may not: on a full machine the door comes first
 
 
 class Judge(Protocol):
@@ -98,6 +99,8 @@ def main(
 ) -> None:
     """Serve until the pipe closes. First frame out: the model id, or the reason it could not be loaded."""
     _die_with_parent()
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
