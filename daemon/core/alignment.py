@@ -13,6 +13,11 @@ _BARE = re.compile(r"[\s>|*_]+")
 _WEIGHT = 12  # shorter lines ("Hello,") are equal by chance; an ideograph says as much as three letters
 
 
+_PIECE, _LONGEST = 30, 1_000  # characters of a piece of our text that cannot be somebody's own words by chance
+_WHOLE = 100_000
+_SEARCHED = 2_000  # lines that are looked for in our text; a letter of ours has some dozens
+
+
 def key(text: str) -> str:
     """What is left of a line when marks, spaces and case do not count."""
     return _BARE.sub(" ", text).strip().casefold()
@@ -24,7 +29,29 @@ def is_telling(text: str) -> bool:
 
 
 def known_lines(texts: Sequence[str], sent: Sequence[str]) -> tuple[list[bool], list[bool]]:
-    """Of each line: whether we surely sent it, and whether we may have."""
-    ours = {found for text in sent for line in text.splitlines() if (found := key(line))}
+    """Of each line: whether we surely sent it, and whether we may have.
+
+    Programs set a row of our table as `label value` or as two lines, and break long lines of ours: a long piece of our
+    text between two words is ours, a short one is not, since "as soon as possible" is also an answer.
+    """
+    ours = {found for text in sent for line in text.splitlines() for found in _written(line)}
+    whole = f" {' '.join(key(text) for text in sent)[:_WHOLE]} "
     keys = [key(text) for text in texts]
-    return [each in ours and is_telling(each) for each in keys], [not each or each in ours for each in keys]
+    sure, maybe = [], []
+    after = -1  # where in our text the line above ended; what goes on from there is ours, however short
+    for number, each in enumerate(keys):
+        at = whole.find(f" {each} ") if _PIECE <= len(each) <= _LONGEST and number < _SEARCHED else -1
+        goes_on = bool(each) and after >= 0 and whole.startswith(f"{each} ", after)
+        sure.append(is_telling(each) and (each in ours or at >= 0))
+        maybe.append(not each or each in ours or at >= 0 or goes_on)
+        after = after + len(each) + 1 if goes_on else at + len(each) + 2 if at >= 0 else -1
+    return sure, maybe
+
+
+def _written(line: str) -> tuple[str, ...]:
+    """The forms in which a line of ours comes back; a row of facts (it is indented) also in two halves."""
+    whole = key(line)
+    label, colon, value = whole.partition(": ")
+    if not colon or not line.startswith("  "):
+        return (whole,) if whole else ()
+    return whole, label, f"{label}:", value, f"{label} {value}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from binascii import b2a_qp
+from binascii import a2b_qp, b2a_qp
 from dataclasses import dataclass, replace
 
 from daemon.core.header import LINE_LIMIT
@@ -47,6 +47,16 @@ def body_of(letter: Letter, message_id: str, original: bytes | None, listing: st
     while boundary.encode() in original:  # nobody can foresee it, but a mail of ours may come back to be attached
         boundary = f"=_m{hashlib.sha256(boundary.encode()).hexdigest()[:30]}"
     return _multipart("mixed", boundary, whole, _original(original))
+
+
+def text_of(content: bytes) -> str:
+    """The words of a mail that `body_of` made: its first text/plain part; "" when there is none."""
+    start = content.find(b"Content-Type: text/plain")
+    begin = content.find(b"\r\n\r\n", start) + 4
+    if start < 0 or begin < 4:
+        return ""
+    stop = content.find(b"\r\n--=_", begin)
+    return a2b_qp(content[begin : stop if stop >= 0 else len(content)]).decode("utf-8", "replace")
 
 
 def _multipart(subtype: str, boundary: str, *parts: Entity) -> Entity:

@@ -87,6 +87,18 @@ def read_message_id(keyring: Keyring, text: str) -> OwnId | None:
     return OwnId(kind=kind, ticket_id=ticket_id, sequence=sequence)
 
 
+_SPACES = re.compile(rb"\s+")
+_TRIED = 100  # identifiers of one header whose signature is checked
+
+
+def own_ids(keyring: Keyring, head: bytes, *, limit: int) -> tuple[OwnId, ...]:
+    """Our own Message-IDs in a raw header, wherever they stand, the last first; folding inside one is undone."""
+    text = _SPACES.sub(b"", head).decode("latin-1")
+    named = dict.fromkeys(match[0] for match in reversed(list(_OWN_ID.finditer(text))))
+    read = (read_message_id(keyring, each) for each in list(named)[:_TRIED])
+    return tuple(own for own in read if own is not None)[:limit]
+
+
 def person_tag(keyring: Keyring, address: Address) -> str:
     """The short tag that stands for a person in a reply address, by the newest key."""
     return _person(keyring.keys[0], address)

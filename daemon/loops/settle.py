@@ -28,7 +28,7 @@ from daemon.loops.current import Current
 from daemon.loops.enact import Desked, Enacted, enact
 from daemon.loops.wake import Wake
 from daemon.store import context as contexts
-from daemon.store import evidence, inbound
+from daemon.store import evidence, inbound, letters
 from daemon.store.committer import Committer
 from daemon.store.faults import LeaseLost
 from daemon.store.inbound import Claimed, Settlement
@@ -191,11 +191,20 @@ class SettleLoop:
         if not batch:
             return []
         try:
-            return await self._current.reader.read([(claimed.envelope, claimed.raw) for claimed in batch])
+            sent = await self._letters([claimed.raw for claimed in batch])
+            return await self._current.reader.read([(claimed.envelope, claimed.raw) for claimed in batch], sent=sent)
         except BaseException:
             # Stopping, or no worker can be had: that is no fault of these mails, so their attempt is taken back.
             await asyncio.shield(self._give_back(batch))
             raise
+
+    async def _letters(self, raws: Sequence[bytes]) -> list[tuple[str, ...]]:
+        """Of each mail, what we had written in the letters that it answers; most mails answer none."""
+        keyring = self._current.policy.keyring
+        named = [letters.named_in(raw, keyring) for raw in raws]
+        if not any(named):
+            return [()] * len(raws)
+        return await self._committer.read(lambda tx: [letters.texts(tx, each) for each in named])
 
     async def _give_back(self, batch: Sequence[Claimed]) -> None:
         until = datetime.now(UTC)

@@ -169,12 +169,21 @@ class ReaderPool:
             raise Unavailable("the reader is closing")
         return worker
 
-    async def read(self, mails: Sequence[tuple[Envelope, bytes]]) -> list[Reading]:
-        """Readings in the order of `mails`; always one for each, whatever the mails do."""
+    async def read(
+        self, mails: Sequence[tuple[Envelope, bytes]], *, sent: Sequence[tuple[str, ...]] = ()
+    ) -> list[Reading]:
+        """Readings in the order of `mails`; always one for each, whatever the mails do.
+
+        `sent` are, for each mail, the letters of ours that it answers.
+        """
+        letters = sent or [()] * len(mails)
         findings: Sequence[Findings | None] = [None] * len(mails)
         if self._authenticator is not None:
             findings = await self._authenticator.gather(mails)
-        tasks = [Task(envelope=mail[0], findings=found) for mail, found in zip(mails, findings, strict=True)]
+        tasks = [
+            Task(envelope=mail[0], findings=found, sent=texts)
+            for mail, found, texts in zip(mails, findings, letters, strict=True)
+        ]
         return await self._read_all(tasks, [raw for _, raw in mails])
 
     async def _read_all(self, tasks: Sequence[Task], raws: Sequence[bytes]) -> list[Reading]:

@@ -31,19 +31,21 @@ Check = Callable[[bytes, str], AuthResults]
 _OPENS_A_TICKET = frozenset({Consequence.NO_ACK})
 
 
-def _parse(raw: bytes, limits: Limits, *, headers_only: bool) -> tuple[Message, Readability, str]:
+def _parse(
+    raw: bytes, limits: Limits, *, headers_only: bool, sent: tuple[str, ...]
+) -> tuple[Message, Readability, str]:
     broken = exceeded(raw, limits)
     if headers_only or broken:
         reasons = broken or ("parser",)
         message = parse_headers_only(raw, limits, reasons)
         return message, Readability.HEADERS, "over the limit: " + ", ".join(reasons)
     try:
-        return parse(raw, limits), Readability.FULL, ""
+        return parse(raw, limits, sent), Readability.FULL, ""
     except Unreadable as error:
         return parse_headers_only(raw, limits, ("parser",)), Readability.HEADERS, str(error)
 
 
-def read_one(
+def read_one(  # noqa: PLR0913 - all that a mail is read with; every one has a default but the first
     envelope: Envelope,
     raw: bytes,
     policy: Policy,
@@ -51,6 +53,7 @@ def read_one(
     limits: Limits,
     today: date,
     headers_only: bool = False,
+    sent: tuple[str, ...] = (),
     check: Check | None = None,
 ) -> Reading:
     """Everything but the classification of one mail. Raises nothing for content (`Unreadable` becomes HEADERS).
@@ -58,7 +61,7 @@ def read_one(
     `check` authenticates the mail itself for the domain of its From address; a mail over a limit is not checked.
     """
     started = time.perf_counter()
-    message, readability, trouble = _parse(raw, limits, headers_only=headers_only)
+    message, readability, trouble = _parse(raw, limits, headers_only=headers_only, sent=sent)
     clues = find_clues(message, envelope, policy, today)
     own = None
     if check is not None and readability is Readability.FULL:

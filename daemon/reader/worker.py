@@ -49,6 +49,7 @@ class Task:
 
     envelope: Envelope
     headers_only: bool = False
+    sent: tuple[str, ...] = ()  # letters of ours that the mail answers
     findings: Findings | None = None  # what DNS said; None when we check no signatures ourselves
 
 
@@ -108,7 +109,7 @@ def main(
     classifier, note = load_classifier(model, policy)
     judge = _judge(rules)
     connection.send_bytes(f"{classifier.model_id}\n{note}".encode())
-    beside = Beside(folder, classifier)
+    beside = Beside(folder, classifier, policy.encoder)
     beside.refresh()
     _bound_memory(bounds)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -147,7 +148,14 @@ def _read(
         check = partial(judge, findings=task.findings) if judge is not None and task.findings is not None else None
         readings.append(
             read_one(
-                task.envelope, raw, policy, limits=limits, today=today, headers_only=task.headers_only, check=check
+                task.envelope,
+                raw,
+                policy,
+                limits=limits,
+                today=today,
+                headers_only=task.headers_only,
+                check=check,
+                sent=task.sent,
             )
         )
     _bound_cpu(bounds)

@@ -22,7 +22,7 @@ from daemon.loops.enact import Desked
 from daemon.loops.settle import settle_one
 from daemon.reader.read import read_one
 from daemon.render import Renderer
-from daemon.store import inbound
+from daemon.store import inbound, letters
 from daemon.store.engine import open_engine
 from daemon.store.migrate import migrate
 
@@ -157,7 +157,8 @@ class World:
         return self._new_letters()
 
     def _settle(self, tx: Connection, claimed: inbound.Claimed) -> None:
-        reading = read_one(claimed.envelope, claimed.raw, self.policy, limits=_BOUNDS, today=self.now.date())
+        sent = letters.texts(tx, letters.named_in(claimed.raw, self.policy.keyring))
+        reading = read_one(claimed.envelope, claimed.raw, self.policy, limits=_BOUNDS, today=self.now.date(), sent=sent)
         desked = Desked(policy=self.policy, renderer=_RENDERER, now=self.now)
         self.decisions.append(settle_one(tx, claimed, reading, desked).decision)
 
