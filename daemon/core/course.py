@@ -188,7 +188,7 @@ def _goes_on(after: dict[Field, str], scene: _Scene) -> Iterator[_Step]:
         if not scene.said:
             yield _tell(names.TELL_MOVED, scene)
     if after.get(Field.ASSIGNEE):
-        if not moved:
+        if not (moved or scene.said):  # an answer has ended it
             yield _Stop((OLA, OLA + names.REMINDER))
             yield from _end((OLA,), scene, "taken")
         if not scene.said:
