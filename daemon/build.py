@@ -49,17 +49,17 @@ def make_reader(settings: Settings, made: Policy) -> ReaderPool:
         model=model_of(settings),
         workers=workers,
         folder=models.folder_of(settings.state.directory),
-        authenticator=_authenticator(settings),
+        authenticator=make_authenticator(settings),
     )
 
 
-def _authenticator(settings: Settings) -> Authenticator | None:
+def make_authenticator(settings: Settings) -> Authenticator | None:
     """Who checks signatures, when that is switched on; its libraries are an extra and are loaded only then."""
     section = settings.authentication
     if not section.enabled:
         return None
     from daemon.authentication.gather import Asking  # noqa: PLC0415 - needs the extra
-    from daemon.authentication.make import make_authenticator  # noqa: PLC0415 - needs the extra
+    from daemon.authentication.make import authenticator  # noqa: PLC0415 - needs the extra
     from daemon.authentication.spf import SpfLimits  # noqa: PLC0415 - see above
 
     asking = Asking(
@@ -70,7 +70,7 @@ def _authenticator(settings: Settings) -> Authenticator | None:
             sealers=section.trusted_sealers, signatures=section.max_signatures, seals=section.max_seals
         ),
     )
-    return make_authenticator([(each.host, each.port) for each in section.nameservers], asking)
+    return authenticator([(each.host, each.port) for each in section.nameservers], asking)
 
 
 def make_relay(settings: Settings) -> Relay:

@@ -48,6 +48,10 @@ class Authenticator:
         self._asking = asking
         self.rules = asking.rules
 
+    async def answers(self, name: str) -> bool:
+        """True when the nameservers say anything about `name`, be it that there is nothing."""
+        return not (await self._texts(name)).trouble
+
     async def gather(self, mails: Sequence[tuple[Envelope, bytes]]) -> list[Findings]:
         """Findings for each mail, in order."""
         return list(await asyncio.gather(*(self._one(envelope, raw) for envelope, raw in mails)))
@@ -61,9 +65,11 @@ class Authenticator:
         lookups = {name: asyncio.create_task(self._texts(name)) for name in names}
         spf = asyncio.create_task(check_host(self._dns, sender, self._asking.spf)) if sender else None
         tasks: set[asyncio.Task[object]] = {*lookups.values(), *((spf,) if spf else ())}
-        _, late = await asyncio.wait(tasks, timeout=self._asking.timeout_s)
-        for task in late:
-            task.cancel()
+        try:
+            _, late = await asyncio.wait(tasks, timeout=self._asking.timeout_s)
+        finally:  # also when we are cancelled ourselves: no question outlives its mail
+            for task in tasks:
+                task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         return Findings(
             lookups=tuple(

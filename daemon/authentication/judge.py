@@ -19,9 +19,9 @@ OURSELVES = "checked here"  # stands where a trusted field has its authserv-id
 
 def judge(raw: bytes, author: str, findings: Findings, rules: Authentication) -> AuthResults:
     """Results for a mail whose one From address is in the domain `author` ("" when it has none)."""
-    if not author:
-        return AuthResults(authserv_id=OURSELVES)
     letter = Letter(raw)
+    if not author or letter.author != author:  # the reader saw another From than what would be verified here
+        return AuthResults(authserv_id=OURSELVES)
     signatures = verify_signatures(letter, findings, limit=rules.signatures)
     chain = (
         validate(letter, findings, sealers=rules.sealers, limit=rules.seals) if rules.sealers else Chain(result="none")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from daemon.authentication.gather import Asking, Authenticator
 
 
-def make_authenticator(servers: Sequence[tuple[str, int]], asking: Asking) -> Authenticator:
+def authenticator(servers: Sequence[tuple[str, int]], asking: Asking) -> Authenticator:
     """Asks `servers` (address, port), or those of this machine when there are none."""
     import dns.resolver  # noqa: PLC0415 - an extra
 

@@ -21,8 +21,11 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 import dns.reversename
+import structlog
 
 from daemon.authentication.findings import Trouble
+
+log = structlog.get_logger(__name__)
 
 MAX_TTL_S = 3600.0
 MIN_TTL_S = 5.0  # a record with TTL 0 is still the same for the mails of one batch
@@ -106,6 +109,7 @@ class Resolver:
         self._silent += 1
         if self._silent >= _FUSE_AFTER:
             self._silent = 0
+            log.warning("authentication.nameservers_silent", seconds=_FUSE_S, next="mail goes on, unproven")
             self._fused_until = asyncio.get_running_loop().time() + _FUSE_S
 
 

@@ -17,7 +17,9 @@ import dkim
 from daemon.authentication.findings import Findings, Trouble
 from daemon.authentication.key import refusal
 from daemon.authentication.tags import read_tags, words
+from daemon.core.address import parse_identity
 from daemon.core.authres import AuthResult
+from daemon.core.charset import decode
 from daemon.core.domain import a_label
 from daemon.core.fields import Block, read_block
 
@@ -77,6 +79,13 @@ class Letter:
     def values(self, name: str) -> list[str]:
         """The unfolded values of the fields of that name, as latin-1 text."""
         return [field.unfolded.decode("latin-1") for field in self.block.fields if field.name == name]
+
+    @property
+    def author(self) -> str:
+        """The domain of the one From address, read as `parse` reads it; "" when there is none."""
+        values = [decode(field.unfolded) for field in self.block.fields if field.name == "from"]
+        identity = parse_identity(values[:3])
+        return identity.domain if identity else ""
 
     def parsed(self, kind: type[dkim.DomainSigner]) -> dkim.DomainSigner | None:
         """The mail in dkimpy's hands; None when it sees other fields, or another body, than we do."""

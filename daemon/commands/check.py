@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 import daemon
-from daemon.build import make_relay, model_of
+from daemon.build import make_authenticator, make_relay, model_of
 from daemon.commands.configured import configured
 from daemon.core.policy import Policy
 from daemon.errors import FirstlineError, Misconfigured, Unavailable
@@ -34,7 +34,9 @@ class Finding:
 
 
 @click.command("check")
-@click.option("--connect", is_flag=True, help="Also connect and log in to the relay.")
+@click.option(
+    "--connect", is_flag=True, help="Also connect and log in to the relay, and ask the nameservers of [authentication]."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and line.")
 @click.pass_obj
 def command(config: str | None, *, connect: bool, as_json: bool) -> int:
@@ -71,6 +73,8 @@ def _findings(settings: Settings, *, connect: bool) -> Iterator[Finding]:
         yield from _authentication(settings)
     if connect:
         yield _relay(settings)
+        if settings.authentication.enabled:
+            yield _tried("nameservers", lambda: asyncio.run(_nameservers(settings)))
 
 
 def _tried(what: str, look: Callable[[], str]) -> Finding:
@@ -156,6 +160,15 @@ def _authentication(settings: Settings) -> Iterator[Finding]:
     elif not settings.smtp.users:
         words = "no sender is ever proven, so no agent's order is carried out: see guards.trusted_authserv_ids"
         yield Finding(what="authentication", level="warning", words=words)
+
+
+async def _nameservers(settings: Settings) -> str:
+    """Ask for the first desk's own policy: any answer will do."""
+    asking = make_authenticator(settings)
+    name = f"_dmarc.{settings.desks[0].address.domain}"
+    if asking is None or not await asking.answers(name):
+        raise Unavailable(f"no answer about {name}: no sender is proven until there is one")
+    return f"answered about {name}"
 
 
 def _relay(settings: Settings) -> Finding:

@@ -239,3 +239,15 @@ def test_check_says_what_proves_a_sender(desk: Stage, make_stage: MakeStage, zon
     bare = make_stage().run("check")
     assert bare.returncode == 0
     assert "warning authentication: no sender is ever proven" in bare.stdout
+
+
+def test_check_asks_the_nameservers_on_request(desk: Stage, zone: Zone):
+    """`firstline check --connect`: an answer is enough, also that there is nothing; silence is a problem."""
+    good = desk.run("check", "--connect")
+    assert good.returncode == 0, good.stdout
+    assert "nameservers: answered about _dmarc.desk.example" in good.stdout
+
+    zone.records["_dmarc.desk.example TXT"] = "servfail"
+    bad = desk.run("check", "--connect")
+    assert bad.returncode == 78
+    assert "no answer about _dmarc.desk.example" in bad.stdout
