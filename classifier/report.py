@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from classifier.folds import assign
 from classifier.gate import Comparison
 from classifier.measures import Array
 from classifier.model import LinearModel
+from classifier.pace import Step
 from classifier.rules import default as keyword_rules
 from classifier.text import chunks, tokens
 from classifier.train import HeadResult, Recipe, Trained, train
@@ -149,7 +150,12 @@ def build(
 
 
 def learning_curve(
-    rows: Sequence[Row], catalogue: Catalogue, recipe: Recipe | None = None, *, shares: Sequence[float] = SHARES
+    rows: Sequence[Row],
+    catalogue: Catalogue,
+    recipe: Recipe | None = None,
+    *,
+    shares: Sequence[float] = SHARES,
+    progress: Callable[[Step], None] = lambda _step: None,
 ) -> tuple[Point, ...]:
     """Accuracy on a held-out fifth after learning from growing shares of the rest; one quick fit each."""
     recipe = replace(recipe or Recipe(), costs=(1.0,), sharpness=(0.0,), blend=False, folds=2)
@@ -159,11 +165,14 @@ def learning_curve(
     rest = np.random.default_rng(recipe.seed).permutation(np.flatnonzero(fold != 0))
     always = [r for r in rows if r.source == KEYWORD]
     points = []
-    for share in shares:
+    whole = round(100 * sum(shares))
+    for number, share in enumerate(shares):
+        progress(Step(name="", done=round(100 * sum(shares[:number])), total=whole))
         taken = [mails[i] for i in rest[: max(2, round(len(rest) * share))]]
         if len({r.category for r in taken}) > 1:
             model = train((*taken, *always), catalogue, recipe).model
             points.append(Point(x=float(len(taken)), y=evaluate(replace(model, explained=0), test).accuracy))
+    progress(Step(name="", done=whole, total=whole))
     return tuple(points)
 
 

@@ -28,6 +28,7 @@ from daemon.store.migrate import require_current
 
 if TYPE_CHECKING:
     from classifier.corpus import Row
+    from daemon.learning.asking import Asked
 
 _FIELDS = (
     *("category", "tier", "kind", "provenance", "by", "at", "subject", "text", "language", "sender", "thread"),
@@ -98,18 +99,29 @@ def check(config: str | None, *, named: tuple[str, ...], text: str, label: str, 
 @command.command("review")
 @click.option("--reader", default="", help="Who reads (default: the user of this machine).")
 @click.option("--second", is_flag=True, help="Read again what somebody else has reviewed, without seeing it.")
+@click.option("--doubtful", is_flag=True, help="Ask about labels that all other mails speak against.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many mails.")
 @click.pass_obj
-def review(config: str | None, *, reader: str, second: bool, limit: int) -> None:
+def review(config: str | None, *, reader: str, second: bool, doubtful: bool, limit: int) -> None:
     """Ask for labels, the contradictory and the least certain mails first; undo with u, end with q."""
+    from daemon.learning import asking  # noqa: PLC0415 - scikit-learn costs seconds
+    from daemon.reader.model import catalogue_of  # noqa: PLC0415
+
+    if second and doubtful:
+        raise click.UsageError("--second is blind: it cannot ask about doubtful labels")
     settings = configured(config)
     reader = (reader or getpass.getuser()).strip()
-    ids = [category.name for category in policy(settings).categories]
+    made = policy(settings)
+    ids = [category.name for category in made.categories]
     for number, name in enumerate(ids, 1):
         click.echo(f"{number:>4}  {name}")
     with _store(settings) as engine:
         with looking(settings) as looker:
-            asked = _second(looker, reader, limit) if second else _first(looker, reader, limit)
+            if second:
+                asked = asking.second(looker, reader, limit=limit)
+            else:
+                ask = asking.doubtful if doubtful else asking.first
+                asked = ask(looker, reader, catalogue_of(made), limit=limit)
         if not asked:
             click.echo("nothing to review")
         _ask(engine, asked, ids, reader, blind=second)
@@ -197,44 +209,15 @@ def _record(label: Label) -> dict[str, object]:
     }
 
 
-Asked = tuple[int, str, str, str, str]  # inbound id, reference, subject, text, what is known of it
-
-
-def _first(tx: Connection, reader: str, limit: int) -> list[Asked]:
-    """What people disagree on first, then what the model is least sure of."""
-    mine = labels.read_by(tx, reader)
-    found: list[Asked] = []
-    for item in labels.disputed(tx, limit=limit):
-        newest = item[0]
-        if newest.inbound_id is not None and newest.item not in mine:
-            said = ", ".join(f"{each.said.category} ({each.said.provenance})" for each in item)
-            found.append((newest.inbound_id, newest.reference, newest.subject, newest.text, f"people said: {said}"))
-    for mail in labels.unlabelled(tx, limit=20 * limit):
-        known = f"the model thinks {mail.category} ({mail.confidence:.0%})" if mail.category else ""
-        found.append((mail.inbound_id, mail.reference, mail.subject, mail.text, known))
-    return found[:limit]
-
-
-def _second(tx: Connection, reader: str, limit: int) -> list[Asked]:
-    """What others have reviewed and this reader has not."""
-    mine = labels.read_by(tx, reader)
-    reviewed = {item for item, by, _ in labels.readings(tx) if by != reader} - mine
-    return [
-        (label.inbound_id, label.reference, label.subject, label.text, "")
-        for label in labels.current(tx)
-        if label.item in reviewed and label.inbound_id is not None
-    ][:limit]
-
-
 def _ask(engine: Engine, asked: Sequence[Asked], ids: Sequence[str], reader: str, *, blind: bool) -> None:
     given: list[int] = []
     place = 0
     while place < len(asked):
-        inbound_id, reference, subject, text, known = asked[place]
-        click.echo(f"\n— {place + 1} of {len(asked)}  {reference}  {_safe(subject)}")
-        click.echo(_safe(text[:1500], lines=True))
-        if known and not blind:
-            click.echo(f"({known})")
+        mail = asked[place]
+        click.echo(f"\n— {place + 1} of {len(asked)}  {mail.reference}  {_safe(mail.subject)}")
+        click.echo(_safe(mail.text[:1500], lines=True))
+        if mail.known and not blind:
+            click.echo(f"({mail.known})")
         answer = click.prompt("category (number or name), s skip, u undo, q quit", default="s").strip()
         if answer == "q":
             return
@@ -253,7 +236,7 @@ def _ask(engine: Engine, asked: Sequence[Asked], ids: Sequence[str], reader: str
             continue
         said = Said(category=category, provenance=Provenance.REVIEW, by=reader)
         with engine.begin() as tx:
-            given.append(labels.record(tx, said, inbound_id=inbound_id, now=datetime.now(UTC)))
+            given.append(labels.record(tx, said, inbound_id=mail.inbound_id, now=datetime.now(UTC)))
         place += 1
 
 

@@ -27,6 +27,8 @@ from daemon.learning.gate import Judgement, Terms, judgement
 from daemon.learning.split import split
 
 CURVE_ROWS = 20_000  # four more fits: above this the curve is flat and the wait is long
+# Where each part ends, by its share of the time at 10,000 rows.
+MEASURED, TRAINED, COMPARED = 0.5, 0.85, 0.88
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +84,12 @@ def run(
     recipe = experiment.recipe
     taught, held = split(rows, share=experiment.data.test_share, most=experiment.data.test_rows, seed=recipe.seed)
     try:
-        measured = train(taught, catalogue, recipe, progress=_part(progress, 0.0, 0.5, "measuring"))
-        final = train(rows, catalogue, _settled(recipe, measured), progress=_part(progress, 0.5, 0.95, "training"))
+        measured = train(taught, catalogue, recipe, progress=_part(progress, 0.0, MEASURED, "measuring"))
+        told = _part(progress, MEASURED, TRAINED, "training")
+        final = train(rows, catalogue, _settled(recipe, measured), progress=told)
     except CorpusError as error:
         raise Unusable(f"training is not possible: {error}") from None
-    progress(0.95, "comparing")
+    progress(TRAINED, "comparing")
     judged = judgement(
         measured.model,
         before.twin if before else None,
@@ -102,7 +105,7 @@ def run(
     )
     figures, baselines = _measured(held, measured.model, catalogue, before)
     active = before.twin if before and isinstance(before.twin, LinearModel) else None
-    curve = _curve(rows, catalogue, recipe)
+    curve = _curve(rows, catalogue, recipe, _part(progress, COMPARED, 1.0, "learning curve"))
     report = build(measured, test=held if figures else (), active=active, comparisons=judged.comparisons, curve=curve)
     card = {**final.model.card, "experiment": experiment.as_dict(), "twin": measured.model.model_id}
     return Outcome(
@@ -142,11 +145,13 @@ def labelled(rows: Sequence[Row]) -> int:
     return sum(1 for row in rows if row.source not in {KEYWORD, TERSE})
 
 
-def _curve(rows: Sequence[Row], catalogue: Catalogue, recipe: Recipe) -> tuple[Point, ...]:
+def _curve(
+    rows: Sequence[Row], catalogue: Catalogue, recipe: Recipe, progress: Callable[[Step], None]
+) -> tuple[Point, ...]:
     if len(rows) > CURVE_ROWS:
         return ()
     try:
-        return learning_curve(rows, catalogue, recipe)
+        return learning_curve(rows, catalogue, recipe, progress=progress)
     except CorpusError:  # too few rows for a fifth of them to be a test
         return ()
 
@@ -173,6 +178,6 @@ def _measured(
 def _part(progress: Progress, start: float, end: float, what: str) -> Callable[[Step], None]:
     def tell(step: Step) -> None:
         share = step.done / step.total if step.total else 1.0
-        progress(start + (end - start) * share, f"{what}: {step.name}")
+        progress(start + (end - start) * share, f"{what}: {step.name}" if step.name else what)
 
     return tell

@@ -93,6 +93,7 @@ class Unlabelled:
     text: str
     category: str
     confidence: float
+    runner_up: float  # the probability of the next likely category; 0 when it was not stored
     received_at: datetime
 
 
@@ -192,7 +193,7 @@ def read_by(tx: Connection, reader: str) -> frozenset[str]:
 
 
 def unlabelled(tx: Connection, *, limit: int) -> tuple[Unlabelled, ...]:
-    """First mails of the newest tickets without a label, the least sure first."""
+    """First mails of the newest `limit` tickets without a label, the newest first."""
     found = []
     for row in tx.execute(_UNLABELLED, {"count": limit}):
         prediction = (json.loads(row.evidence) if row.evidence else {}).get("prediction") or {}
@@ -207,10 +208,11 @@ def unlabelled(tx: Connection, *, limit: int) -> tuple[Unlabelled, ...]:
                 text=row.text,
                 category=str(prediction.get("category", "")),
                 confidence=float(prediction.get("confidence", 0.0)),
+                runner_up=float((prediction.get("runner_up") or ("", 0.0))[1]),
                 received_at=row.received_at,
             )
         )
-    return tuple(sorted(found, key=lambda each: (each.confidence, each.inbound_id)))
+    return tuple(found)
 
 
 def corrected(tx: Connection, *, model_id: str, since: datetime, begins: bool = False) -> tuple[int, int]:

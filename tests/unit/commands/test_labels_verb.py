@@ -318,15 +318,21 @@ def test_export_and_import_are_each_others_inverse(desk: ADesk, tmp_path: Path) 
     }
 
 
+def unsure(desk: ADesk, inbound_id: int, confidence: float, runner_up: float) -> None:
+    """As if the daemon had stored what the model saw of this mail."""
+    fields = {"category": "network", "confidence": confidence, "runner_up": ["access", runner_up], "band": "suggest"}
+    with desk.engine.begin() as tx:
+        tx.exec_driver_sql(
+            f"UPDATE inbound SET evidence = '{json.dumps({'prediction': fields})}' WHERE id = {inbound_id}"
+        )
+
+
 def test_review_asks_the_disputed_and_the_unsure_first(desk: ADesk) -> None:
-    """Two people disagreed on the third; the first is the least sure. Undo takes the last answer back."""
+    """Two people disagreed on the third; between the first's two likeliest is least difference. Undo takes back."""
+    a_mailed_desk(desk, 15, seed=4)
     ids = a_mailed_desk(desk, 4, label=False)
-    for inbound_id, confidence in zip(ids, (0.2, 0.5, 0.9, 0.95), strict=True):
-        fields = {"category": "network", "confidence": confidence, "band": "suggest", "model": "m"}
-        with desk.engine.begin() as tx:
-            tx.exec_driver_sql(
-                f"UPDATE inbound SET evidence = '{json.dumps({'prediction': fields})}' WHERE id = {inbound_id}"
-            )
+    for inbound_id, (confidence, runner_up) in zip(ids, ((0.4, 0.39), (0.3, 0.1), (0.9, 0), (0.95, 0)), strict=True):
+        unsure(desk, inbound_id, confidence, runner_up)
     with desk.engine.begin() as tx:
         for category, by in (("network", "ann@x.example"), ("access", "bob@x.example")):
             said = Said(category=category, provenance=Provenance.AGENT, by=by)
@@ -340,6 +346,38 @@ def test_review_asks_the_disputed_and_the_unsure_first(desk: ADesk) -> None:
     with desk.engine.begin() as tx:
         reviewed = {each.inbound_id: each.said.category for each in labels.current(tx) if each.said.by == "eve"}
     assert reviewed == {ids[2]: "printing", ids[0]: "access"}
+
+
+def test_a_cold_desk_is_asked_about_one_mail_of_each_kind(desk: ADesk) -> None:
+    """Nobody has said anything yet: the first three are of three categories, whatever the model thinks."""
+    ids = a_mailed_desk(desk, 60, label=False)
+    for inbound_id in ids:
+        unsure(desk, inbound_id, 0.34, 0.33)
+    truth = {subject: category for subject, _, category in mails(60)}
+
+    code, out, errors = desk.run("labels", "review", "--limit", "3", answers="s\ns\ns\n")
+
+    assert code == 0, errors
+    asked = [line.split("  ", 2)[2] for line in out.splitlines() if line.startswith("— ")]
+    assert {truth[subject] for subject in asked} == set(WORDS)
+
+
+def test_doubtful_labels_are_asked_about(desk: ADesk) -> None:
+    """A label that all other mails speak against; a review puts it right and it is not asked again."""
+    ids = a_mailed_desk(desk, 150)
+    wrong = next(i for i, (_, _, category) in zip(ids, mails(150), strict=True) if category == "printing")
+    with desk.engine.begin() as tx:
+        said = Said(category="access", provenance=Provenance.AGENT, by="agent@desk.example")
+        labels.record(tx, said, inbound_id=wrong, now=NOW)
+
+    code, out, errors = desk.run("labels", "review", "--doubtful", "--reader", "eve", answers="printing\nq\n")
+
+    assert code == 0, errors
+    assert "(labelled access, other mails say printing" in out
+    with desk.engine.begin() as tx:
+        (now,) = [each for each in labels.current(tx) if each.inbound_id == wrong]
+    assert (now.said.category, now.said.by) == ("printing", "eve")
+    assert desk.run("labels", "review", "--doubtful", "--second")[0] != 0
 
 
 def test_a_second_reader_is_blind_and_agreement_is_told(desk: ADesk) -> None:

@@ -145,15 +145,16 @@ def test_corrections_are_counted_for_the_model_that_routed(tx: Connection) -> No
     assert labels.corrected(tx, model_id="other", since=NOW) == (0, 0)
 
 
-def test_unlabelled_mails_come_least_sure_first(tx: Connection) -> None:
-    """What nobody has spoken of yet."""
+def test_unlabelled_mails_come_newest_first(tx: Connection) -> None:
+    """What nobody has spoken of yet, with what the model saw of it."""
     mails = [a_mail(tx, number) for number in range(1, 4)]
     for mail, confidence in zip(mails, (0.9, 0.2, 0.5), strict=True):
         with_evidence(tx, mail, prediction(confidence=confidence))
     labels.record(tx, said(), inbound_id=mails[2], now=LATER)
 
     assert [each.inbound_id for each in labels.unlabelled(tx, limit=10)] == [mails[1], mails[0]]
-    assert len(labels.unlabelled(tx, limit=1)) == 1
+    (newest,) = labels.unlabelled(tx, limit=1)
+    assert (newest.confidence, newest.runner_up) == (0.2, 0.0)
 
 
 def test_reviews_of_two_readers(tx: Connection) -> None:
