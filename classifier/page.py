@@ -22,7 +22,7 @@ th,td{padding:.2rem .55rem;text-align:right;border-bottom:1px solid #eaeef2}
 th:first-child,td:first-child{text-align:left}
 td.text{text-align:left;max-width:40rem}.charts{display:flex;flex-wrap:wrap;gap:1.5rem}figure{margin:0}
 figcaption{font-size:.85rem;color:#57606a}.bad{color:#a40e26;font-weight:600}.good{color:#116329;font-weight:600}
-.scroll{overflow-x:auto}svg text{font:11px system-ui,sans-serif;fill:#57606a}
+.scroll{overflow-x:auto}svg{max-width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:#57606a}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}th,td{border-color:#21262d}
 h2{border-color:#30363d}.bad{color:#ff7b72}.good{color:#56d364}svg text,figcaption{fill:#9198a1;color:#9198a1}}
 """
@@ -38,8 +38,12 @@ def page(report: Report) -> str:
         f"<h1>Training report: {escape(report.model_id)}</h1>",
         _summary(report),
     ]
+    if report.gate is not None:
+        parts.append(_gate(report.gate))
     if report.comparisons:
         parts.append(_comparisons(report))
+    if report.moved:
+        parts.append(_drift(report))
     if report.learning_curve:
         parts.append(_learning(report))
     parts.extend(_head(head) for head in report.heads)
@@ -49,7 +53,7 @@ def page(report: Report) -> str:
 def _summary(report: Report) -> str:
     rows = [
         ("Labelled mails", str(report.rows)),
-        ("Languages", ", ".join(f"{k} {v}" for k, v in report.languages.items())),
+        ("Languages", ", ".join(f"{'not known' if k == '?' else k} {v}" for k, v in report.languages.items())),
         ("Data", report.data_sha256[:16]),
     ]
     rows += [(f"Baseline: {name}", _percent(value)) for name, value in report.baselines.items()]
@@ -65,20 +69,38 @@ def _summary(report: Report) -> str:
 
 
 def _comparisons(report: Report) -> str:
-    head = ("Against the active model", "mails", "active", "new", "got worse", "got better", "chance")
+    head = (
+        *("The same mails", "mails", "active right", "new right", "got worse", "got better", "chance of so many worse"),
+        *("active misroutes", "new misroutes"),
+    )
     rows = [
         (c.name, str(c.n), _percent(c.old_accuracy), _percent(c.new_accuracy), str(c.only_old), str(c.only_new),
-         f"{c.chance:.2g}{' worse' if c.worse else ''}")
+         f"{c.chance:.2g}{' worse' if c.worse else ''}", _percent(c.old_misroute), _percent(c.new_misroute))
         for c in report.comparisons
     ]  # fmt: skip
-    return "<h2>Comparison</h2>" + _table(head, rows)
+    return f'<h2>Against the active model, mail by mail</h2><div class="scroll">{_table(head, rows)}</div>'
+
+
+def _gate(refusals: Sequence[str]) -> str:
+    if not refusals:
+        return '<h2>Gate</h2><p class="good">Nothing speaks against this model.</p>'
+    return "<h2>Gate</h2>" + "".join(f'<p class="bad">Refused: {escape(each)}</p>' for each in refusals)
+
+
+def _drift(report: Report) -> str:
+    rows = [(m.label, _percent(m.before), _percent(m.now), f"{100 * (m.now - m.before):+.1f}") for m in report.moved]
+    return "<h2>Drift since the active model</h2>" + _table(("Category", "share then", "share now", "points"), rows)
 
 
 def _learning(report: Report) -> str:
     most = max(p.x for p in report.learning_curve)
     points = [Point(x=p.x / most, y=p.y) for p in report.learning_curve]
-    drawing = _chart(_line(points, "#0969da") + _dots(points, "#0969da"), ("0", f"{most:.0f} mails"))
-    more = ""
+    said = "".join(
+        f'<text x="{_x(p.x):.1f}" y="{_y(p.y) + 18:.1f}" text-anchor="end">{_percent(p.y)} of {given.x:.0f}</text>'
+        for p, given in zip(points, report.learning_curve, strict=True)
+    )
+    drawing = _chart(_line(points, "#0969da") + _dots(points, "#0969da") + said, ("0", f"{most:.0f} mails"))
+    more = " More labels of this kind would change little."
     if report.rows_for_more:
         more = f" Half of the mistakes would be gone at about {report.rows_for_more:,} labelled mails."
     return "<h2>Learning curve</h2>" + _figure(drawing, f"Share right on held-out mails.{more}")
@@ -98,7 +120,7 @@ def _head(head: HeadReport) -> str:
             _table((), figures),
             '<div class="charts">',
             _figure(_reliability(head), "Reliability: predicted probability (x) and share right (y)."),
-            _figure(_coverage(head), "Share right (y) when the surest part (x) is routed; the dot is the choice."),
+            _figure(_coverage(head), "Share right (y) when the surest part (x) is routed; red: stated risk, choice."),
             "</div>",
             _classes(head.classes),
             _confusion(head),
@@ -115,7 +137,7 @@ def _classes(classes: Sequence[ClassFigures]) -> str:
          str(c.routed_wrong))
         for c in classes
     ]  # fmt: skip
-    return "<h3>Labels</h3>" + _table(head, rows)
+    return f'<h3>Labels</h3><div class="scroll">{_table(head, rows)}</div>'
 
 
 def _confusion(head: HeadReport) -> str:
@@ -159,7 +181,9 @@ def _reliability(head: HeadReport) -> str:
 
 def _coverage(head: HeadReport) -> str:
     chosen = [Point(x=head.coverage, y=1 - head.misroute)] if head.coverage else []
-    return _chart(_line(head.coverage_curve, "#0969da") + _dots(chosen, "#cf222e"), ("0", "all mails"))
+    allowed = 1 - head.risk
+    risk = f'<path d="M{_x(0)} {_y(allowed):.1f}H{_x(1)}" stroke="#cf222e" stroke-dasharray="4 4" fill="none"/>'
+    return _chart(risk + _line(head.coverage_curve, "#0969da") + _dots(chosen, "#cf222e"), ("0", "all mails"))
 
 
 def _chart(inside: str, ends: tuple[str, str]) -> str:

@@ -30,6 +30,8 @@ from classifier.train import HeadResult, Recipe, Trained, train
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 WORST = 30
+MOST_MOVED = 8
+FARTHEST = 20  # times the labels that are there: an estimate beyond says nothing but "many"
 SHOWN_CHARS = 240
 
 
@@ -78,6 +80,15 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A category's share of the mails, of the active model and of this one."""
+
+    label: str
+    before: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadReport:
     """One head out of fold: figures float, `confusion` [truth][answer]."""
 
@@ -113,6 +124,8 @@ class Report:
     learning_curve: tuple[Point, ...] = ()  # x rows, y accuracy
     rows_for_more: int | None = None  # rows at which half of today's mistakes would be gone
     drift: float | None = None  # of the categories since the active model
+    moved: tuple[Moved, ...] = ()  # the categories that moved most since then
+    gate: tuple[str, ...] | None = None  # what speaks against it; None: nobody has judged it
     test: Figures | None = None
     comparisons: tuple[Comparison, ...] = ()
 
@@ -144,6 +157,7 @@ def build(
         learning_curve=tuple(curve),
         rows_for_more=rows_for(curve),
         drift=_drift(trained, active),
+        moved=_moved(trained, active),
         test=evaluate(model, test) if test else None,
         comparisons=tuple(comparisons),
     )
@@ -177,14 +191,15 @@ def learning_curve(
 
 
 def rows_for(curve: Sequence[Point]) -> int | None:
-    """Rows at which half of the mistakes would be gone, if they go on falling as they did; None if they do not."""
+    """Rows at which half of the mistakes would be gone if they go on falling as they did; None if they hardly fall."""
     errors = [(p.x, 1.0 - p.y) for p in curve if p.y < 1.0]
     if len(errors) < 2:
         return None
     slope = np.polyfit(np.log([x for x, _ in errors]), np.log([e for _, e in errors]), 1)[0]
     if slope > -0.02:
         return None
-    return int(round(errors[-1][0] * 0.5 ** (1.0 / slope), -1))
+    wanted = errors[-1][0] * 0.5 ** (1.0 / slope)
+    return int(round(wanted, -1)) if wanted <= FARTHEST * errors[-1][0] else None
 
 
 def masked(text: str, model: LinearModel) -> str:
@@ -289,8 +304,27 @@ def _baselines(rows: Sequence[Row], catalogue: Catalogue, active: LinearModel | 
 
 
 def _drift(trained: Trained, active: LinearModel | None) -> float | None:
-    heads = active.card.get("heads") if active else None
-    if not isinstance(heads, dict):
-        return None
-    now = Counter(r.category for r in trained.rows)
-    return moved(heads["category"]["labels"], now)
+    before = _labels_of(active)
+    return moved(before, Counter(r.category for r in trained.rows)) if before else None
+
+
+def _moved(trained: Trained, active: LinearModel | None) -> tuple[Moved, ...]:
+    before = _labels_of(active)
+    if not before:
+        return ()
+    now = Counter(r.category for r in trained.rows if r.source != KEYWORD)
+    whole, all_now = max(1, sum(before.values())), max(1, sum(now.values()))
+    shares = [
+        Moved(label=label, before=before.get(label, 0) / whole, now=now[label] / all_now)
+        for label in sorted({*before, *now})
+    ]
+    return tuple(sorted(shares, key=lambda m: -abs(m.now - m.before))[:MOST_MOVED])
+
+
+def _labels_of(active: LinearModel | None) -> Mapping[str, int]:
+    """How many mails of each category a model learned from; empty when its card does not say."""
+    try:
+        labels = active.card["heads"]["category"]["labels"] if active else {}  # type: ignore[index]
+    except (KeyError, TypeError):
+        return {}
+    return labels if isinstance(labels, dict) else {}

@@ -111,7 +111,11 @@ def run(
     return Outcome(
         model=replace(final.model, card=card),
         twin=measured.model,
-        report=replace(report, model_id=final.model.model_id),
+        report=replace(
+            report,
+            model_id=final.model.model_id,
+            gate=tuple(f"{each.rule}: {each.words}" for each in judged.refusals),
+        ),
         taught=labelled(measured.rows),
         rows=labelled(final.rows),
         held=len(held),

@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
+
 from classifier import report
 from classifier.catalogue import Catalogue
 from classifier.gate import compare
@@ -82,3 +84,29 @@ def test_learning_curve_grows() -> None:
     assert curve[0].y <= curve[1].y
     assert report.rows_for([Point(x=100, y=0.8), Point(x=400, y=0.9)]) == 1600
     assert report.rows_for([Point(x=100, y=0.8), Point(x=400, y=0.8)]) is None
+
+
+def test_the_page_says_what_the_gate_and_the_years_said() -> None:
+    """Verdict, the paired comparison with misroutes, and the categories that moved since the active model."""
+    later = [row for row in some_rows(60, seed=3) if row.category != "printing" or row.at % 3 == 0]
+    made = report.build(train(later, CATALOGUE, QUICK), active=a_trained().model)
+
+    assert page(made).count("<h2>Drift since the active model</h2>") == 1
+    assert sum(each.now for each in made.moved) == pytest.approx(1.0)
+    assert "Nothing speaks against" in page(replace(made, gate=()))
+    assert "Refused: &lt;b&gt;" in page(replace(made, gate=("<b>",)))
+
+
+@pytest.mark.parametrize(
+    ("points", "wanted"),
+    [
+        pytest.param([(100, 0.6), (200, 0.7), (400, 0.775)], 1110, id="falling"),
+        pytest.param([(100, 0.8), (200, 0.803), (400, 0.81)], None, id="flat"),
+        pytest.param([(100, 0.8)], None, id="one-point"),
+    ],
+)
+def test_how_many_more_labels(points: list[tuple[float, float]], wanted: int | None) -> None:
+    """A number while mistakes fall; none where it would only be a large guess."""
+    found = report.rows_for([Point(x=x, y=y) for x, y in points])
+
+    assert found == (wanted if wanted is None else pytest.approx(wanted, rel=0.1))
