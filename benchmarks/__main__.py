@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.options import Options
 from benchmarks.table import Table
 
-NAMES = ("stages", "latency", "accept", "rivals", "growth", "start", "memory", "training")
+NAMES = ("stages", "latency", "accept", "rivals", "postgresql", "growth", "start", "memory", "training")
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ _CONFIG = """
 zone = "Europe/Berlin"
 [state]
 directory = "{state}"
+database = "{database}"
 [desk.help]
 title = "Example Help Desk"
 address = "{desk}"
@@ -54,7 +55,7 @@ def free_port() -> int:
 class Desk:
     """A daemon that runs from `start` (or `with`) to `stop`; logs go to a file as in production."""
 
-    def __init__(self, relay_port: int, *, workers: int = 0) -> None:
+    def __init__(self, relay_port: int, *, workers: int = 0, database: str = "") -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="firstline-bench-")
         self.directory = Path(self._folder.name)
         self.state = self.directory / "state"
@@ -63,7 +64,9 @@ class Desk:
         self.config = self.directory / "firstline.toml"
         self.port = free_port()
         self.config.write_text(
-            _CONFIG.format(state=self.state, desk=DESK, port=self.port, relay=relay_port, workers=workers)
+            _CONFIG.format(
+                state=self.state, database=database, desk=DESK, port=self.port, relay=relay_port, workers=workers
+            )
         )
         self._process: subprocess.Popen[bytes] | None = None
 

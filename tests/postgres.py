@@ -58,6 +58,11 @@ class Cluster:
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
+
     def execute(self, statement: str) -> None:
         """Run one statement outside of any transaction."""
         engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
@@ -93,14 +98,14 @@ def run(command: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A running cluster; skips (fails in CI) where PostgreSQL is not installed."""
+def cluster(where: Path | None = None) -> Iterator[Cluster]:
+    """A running cluster with its data below `where` (default: in memory); skips where there is no PostgreSQL."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found and (elsewhere := shutil.which("initdb")):
         found = [Path(elsewhere)]
     if not found:
         missing_peer("needs PostgreSQL")
-    directory = Path(tempfile.mkdtemp(prefix="flpg-", dir=_roomy()))
+    directory = Path(tempfile.mkdtemp(prefix="flpg-", dir=where or _roomy()))
     if os.geteuid() == 0:
         os.chown(directory, _user().pw_uid, _user().pw_gid)
     directory.chmod(0o755)
