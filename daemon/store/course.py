@@ -17,6 +17,7 @@ from daemon.core.decision import Decision
 from daemon.core.policy import Policy
 from daemon.core.ticket import Ticket
 from daemon.store import approvals, clocks, estimates, journal, promises, tickets
+from daemon.store.prepared import Prepared
 from daemon.store.schema import JOURNAL
 
 TURNED = "clock.turned"
@@ -49,7 +50,7 @@ def advance(tx: Connection, decision: Decision, before: Ticket, policy: Policy, 
 
 def history(tx: Connection, ticket_id: int) -> tuple[ClockEvent, ...]:
     """The turns of the ticket's clocks, in order."""
-    rows = tx.execute(_TURNS, {"ticket_id": ticket_id, "name": TURNED, "count": _LIMIT})
+    rows = _TURNS.rows(tx, {"ticket_id": ticket_id, "name": TURNED, "count": _LIMIT})
     return tuple(reversed([_event(row.id, row.at, row.facts) for row in rows]))
 
 
@@ -78,7 +79,7 @@ def _event(line_id: int, at: datetime, packed: str) -> ClockEvent:
     )
 
 
-_TURNS = (
+_TURNS = Prepared(
     select(JOURNAL.c.id, JOURNAL.c.at, JOURNAL.c.facts)
     .where(JOURNAL.c.ticket_id == bindparam("ticket_id"), JOURNAL.c.name == bindparam("name"))
     .order_by(JOURNAL.c.id.desc())

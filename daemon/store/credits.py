@@ -100,14 +100,14 @@ def take(
 def give_back(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> None:
     """A human agent acted on a ticket of `address`: one of each back, and every team's counter is full again."""
     exclusive(tx)
-    facts: list[tuple[str, str]] = []
-    for purse in purses(address, policy):
-        added = tx.execute(_ADD_BELOW, {"b_scope": purse.scope, "b_key": purse.key, "b_limit": purse.limit})
-        if added.rowcount:
-            facts.append((purse.name, "1"))
+    facts = [
+        (purse.name, "1")
+        for purse in purses(address, policy)
+        if _ADD_BELOW.run(tx, {"b_scope": purse.scope, "b_key": purse.key, "b_limit": purse.limit})
+    ]
     full = policy.credits.team
-    for row in tx.execute(_TEAMS_BELOW, {"limit": full}).all():
-        tx.execute(_ADD, {"b_scope": "team", "b_key": row.key, "b_amount": full - row.left})
+    for row in _TEAMS_BELOW.rows(tx, {"limit": full}):
+        _ADD.run(tx, {"b_scope": "team", "b_key": row.key, "b_amount": full - row.left})
         facts.append((f"team:{row.key}", str(full - row.left)))
     lines = [journal.Line(name=RETURNED, facts=tuple(some)) for some in _pieces(facts)]
     journal.append(tx, lines, now=now)
@@ -129,7 +129,7 @@ def hear(tx: Connection, address: Address, policy: Policy, *, now: datetime) -> 
     if given := _silence(stored, found[-1], policy, now):
         journal.append(tx, _refill(tx, found, stored, given, now=now), now=now)
     elif found[-1].name in stored:
-        tx.execute(_RESTART, {"b_key": found[-1].key, "b_now": now})
+        _RESTART.run(tx, {"b_key": found[-1].key, "b_now": now})
 
 
 def _stored(tx: Connection, wanted: tuple[Purse, ...]) -> dict[str, tuple[int, datetime]]:
@@ -162,9 +162,9 @@ def _refill(
     for purse in found:
         added = min(given, purse.limit - _amount(stored, purse))
         if added > 0:
-            tx.execute(_ADD, {"b_scope": purse.scope, "b_key": purse.key, "b_amount": added})
+            _ADD.run(tx, {"b_scope": purse.scope, "b_key": purse.key, "b_amount": added})
             facts.append((purse.name, str(added)))
-    tx.execute(_RESTART, {"b_key": found[-1].key, "b_now": now})
+    _RESTART.run(tx, {"b_key": found[-1].key, "b_now": now})
     return [journal.Line(name=SILENCE, facts=tuple(facts))]
 
 
@@ -183,11 +183,13 @@ _ANY = or_(
     )
 )
 _TAKE = Prepared(update(CREDIT).where(_ANY, CREDIT.c.left > 0).values(left=CREDIT.c.left - 1))
-_ADD = update(CREDIT).where(*_THIS).values(left=CREDIT.c.left + bindparam("b_amount"))
-_ADD_BELOW = update(CREDIT).where(*_THIS, CREDIT.c.left < bindparam("b_limit")).values(left=CREDIT.c.left + 1)
+_ADD = Prepared(update(CREDIT).where(*_THIS).values(left=CREDIT.c.left + bindparam("b_amount")))
+_ADD_BELOW = Prepared(update(CREDIT).where(*_THIS, CREDIT.c.left < bindparam("b_limit")).values(left=CREDIT.c.left + 1))
 _TOUCH = Prepared(
     update(CREDIT).where(*_ADDRESS, CREDIT.c.last_at > bindparam("b_since")).values(last_at=bindparam("b_now"))
 )
-_RESTART = update(CREDIT).where(*_ADDRESS).values(last_at=bindparam("b_now"))
+_RESTART = Prepared(update(CREDIT).where(*_ADDRESS).values(last_at=bindparam("b_now")))
 _STORED = Prepared(select(CREDIT.c.scope, CREDIT.c.key, CREDIT.c.left, CREDIT.c.last_at).where(_ANY))
-_TEAMS_BELOW = select(CREDIT.c.key, CREDIT.c.left).where(CREDIT.c.scope == "team", CREDIT.c.left < bindparam("limit"))
+_TEAMS_BELOW = Prepared(
+    select(CREDIT.c.key, CREDIT.c.left).where(CREDIT.c.scope == "team", CREDIT.c.left < bindparam("limit"))
+)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Table, exc, insert
+from sqlalchemy import Connection, Dialect, Executable, Float, Table, exc, insert
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -107,7 +107,9 @@ def _compile(statement: Executable, dialect: Dialect, columns: list[str], return
     results = tuple(
         (place, convert)
         for place, column in enumerate(selected)
-        if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+        # Drivers give floats as they are; SQLAlchemy would first ask which numeric type the column is.
+        if not isinstance(column.type, Float)
+        and (convert := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
     )
     return _Compiled(
         sql=str(made),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from daemon.core.sla import Promise
 from daemon.store.prepared import Prepared, inserting
@@ -20,9 +20,9 @@ def make(tx: Connection, ticket_id: int, promise: Promise, *, now: datetime, fir
 
     `first`: the ticket is new and has none.
     """
-    last = 0 if first else tx.execute(_LAST, {"ticket_id": ticket_id}).scalar() or 0
+    last = 0 if first else _LAST.scalar(tx, {"ticket_id": ticket_id}) or 0
     if last:
-        tx.execute(_REVISE, {"b_ticket_id": ticket_id})
+        _REVISE.run(tx, {"b_ticket_id": ticket_id})
     _INSERT.run(
         tx,
         {
@@ -49,37 +49,37 @@ def say(tx: Connection, ticket_id: int, *, due_at: datetime, said: str, notice_i
 
 def answer(tx: Connection, ticket_id: int, *, now: datetime) -> None:
     """A person answered: the open promise is kept, or broken when its instant has passed."""
-    tx.execute(_ANSWER, {"b_ticket_id": ticket_id, "b_now": now})
+    _ANSWER.run(tx, {"b_ticket_id": ticket_id, "b_now": now})
 
 
 def suspend(tx: Connection, ticket_id: int, *, state: str) -> None:
     """The open promise counts no more: `revised` (it stands still while we wait) or `void` (nobody waits for it)."""
-    tx.execute(_SUSPEND, {"b_ticket_id": ticket_id, "b_state": state})
+    _SUSPEND.run(tx, {"b_ticket_id": ticket_id, "b_state": state})
 
 
 def break_open(tx: Connection, ticket_id: int, *, now: datetime) -> None:
     """The instant has passed without an answer."""
-    tx.execute(_BREAK, {"b_ticket_id": ticket_id, "b_now": now})
+    _BREAK.run(tx, {"b_ticket_id": ticket_id, "b_now": now})
 
 
 _INSERT = inserting(PROMISE)
 _TICKET = PROMISE.c.ticket_id == bindparam("b_ticket_id")
 _OPEN = PROMISE.c.state == "open"
-_LAST = select(func.max(PROMISE.c.sequence)).where(PROMISE.c.ticket_id == bindparam("ticket_id"))
-_REVISE = update(PROMISE).where(_TICKET, _OPEN).values(state="revised")
-_SUSPEND = update(PROMISE).where(_TICKET, _OPEN).values(state=bindparam("b_state"))
+_LAST = Prepared(select(func.max(PROMISE.c.sequence)).where(PROMISE.c.ticket_id == bindparam("ticket_id")))
+_REVISE = Prepared(update(PROMISE).where(_TICKET, _OPEN).values(state="revised"))
+_SUSPEND = Prepared(update(PROMISE).where(_TICKET, _OPEN).values(state=bindparam("b_state")))
 _SAY = Prepared(
     update(PROMISE)
     .where(_TICKET, PROMISE.c.due_at == bindparam("b_due_at"), PROMISE.c.said == "")
     .values(said=bindparam("b_said"), notice_id=bindparam("b_notice_id"))
 )
 _NOW = bindparam("b_now", type_=PROMISE.c.due_at.type)
-_ANSWER = (
+_ANSWER = Prepared(
     update(PROMISE)
-    .where(_TICKET, PROMISE.c.state.in_(("open", "broken")), PROMISE.c.answered_at.is_(None))
+    .where(_TICKET, or_(_OPEN, PROMISE.c.state == "broken"), PROMISE.c.answered_at.is_(None))
     .values(
         state=case((PROMISE.c.state == "broken", "broken"), (PROMISE.c.due_at < _NOW, "broken"), else_="kept"),
         answered_at=_NOW,
     )
 )
-_BREAK = update(PROMISE).where(_TICKET, _OPEN, PROMISE.c.due_at <= _NOW).values(state="broken")
+_BREAK = Prepared(update(PROMISE).where(_TICKET, _OPEN, PROMISE.c.due_at <= _NOW).values(state="broken"))

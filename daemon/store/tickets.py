@@ -72,7 +72,9 @@ def by_references(tx: Connection, references: Collection[str]) -> tuple[Ticket, 
 
 def rows_of(tx: Connection, ticket_ids: Collection[int]) -> tuple[Row[Any], ...]:
     """The stored rows (with `merged_into`), by id."""
-    return tuple(tx.execute(_GET, {"ids": sorted(ticket_ids)})) if ticket_ids else ()
+    if len(ticket_ids) > _FEW:
+        return tuple(tx.execute(_GET, {"ids": sorted(ticket_ids)}))
+    return tuple(row for ticket_id in sorted(ticket_ids) for row in _GET_ONE.rows(tx, {"id": ticket_id}))
 
 
 def append(tx: Connection, ticket_id: int, entry: Entry) -> None:
@@ -135,8 +137,8 @@ def participants(tx: Connection, ticket_ids: Collection[int]) -> dict[int, froze
 
 def set_status(tx: Connection, ticket_id: int, status: Status, *, now: datetime) -> None:
     """The ticket stands here now; `decide` has looked up the transition."""
-    tx.execute(_STATUS, {"b_id": ticket_id, "b_status": str(status), "b_now": now})
-    tx.execute(_SOLVED if status in _ENDED else _REOPENED, {"b_id": ticket_id, **_when(status, now)})
+    _STATUS.run(tx, {"b_id": ticket_id, "b_status": str(status), "b_now": now})
+    (_SOLVED if status in _ENDED else _REOPENED).run(tx, {"b_id": ticket_id, **_when(status, now)})
 
 
 def mute(tx: Connection, ticket_id: int, *, muted: bool) -> None:
@@ -146,12 +148,12 @@ def mute(tx: Connection, ticket_id: int, *, muted: bool) -> None:
 
 def set_promised(tx: Connection, ticket_id: int, due_at: datetime) -> None:
     """The instant by which a person will answer."""
-    tx.execute(_PROMISED, {"b_id": ticket_id, "b_due_at": due_at})
+    _PROMISED.run(tx, {"b_id": ticket_id, "b_due_at": due_at})
 
 
 def set_first_response(tx: Connection, ticket_id: int, *, now: datetime) -> None:
     """A person has answered; only the first answer counts."""
-    tx.execute(_FIRST_RESPONSE, {"b_id": ticket_id, "b_now": now})
+    _FIRST_RESPONSE.run(tx, {"b_id": ticket_id, "b_now": now})
 
 
 def change(tx: Connection, ticket_id: int, changed: Change, *, now: datetime) -> None:
@@ -248,16 +250,18 @@ def _row(ticket: Ticket, opening: Opening, now: datetime) -> dict[str, Any]:
 _THIS = TICKET.c.id == bindparam("b_id")
 _INSERT = inserting(TICKET)
 _BY_REFERENCE = select(TICKET).where(TICKET.c.reference.in_(bindparam("references", expanding=True)))
+_FEW = 3  # that many single rows are read quicker than one list is put together
+_GET_ONE = Prepared(select(TICKET).where(TICKET.c.id == bindparam("id")))
 _GET = select(TICKET).where(TICKET.c.id.in_(bindparam("ids", expanding=True))).order_by(TICKET.c.id)
 _TOUCH = Prepared(update(TICKET).where(_THIS).values(changed_at=bindparam("b_now")))
-_STATUS = update(TICKET).where(_THIS).values(status=bindparam("b_status"), changed_at=bindparam("b_now"))
+_STATUS = Prepared(update(TICKET).where(_THIS).values(status=bindparam("b_status"), changed_at=bindparam("b_now")))
 _ENDED = frozenset({Status.SOLVED, Status.CLOSED})
 _NOW = bindparam("b_now", type_=TICKET.c.solved_at.type)
-_SOLVED = update(TICKET).where(_THIS, TICKET.c.solved_at.is_(None)).values(solved_at=_NOW)
-_REOPENED = update(TICKET).where(_THIS, TICKET.c.solved_at.is_not(None)).values(solved_at=None)
+_SOLVED = Prepared(update(TICKET).where(_THIS, TICKET.c.solved_at.is_(None)).values(solved_at=_NOW))
+_REOPENED = Prepared(update(TICKET).where(_THIS, TICKET.c.solved_at.is_not(None)).values(solved_at=None))
 _MUTE = update(TICKET).where(_THIS).values(muted=bindparam("b_muted"))
-_PROMISED = update(TICKET).where(_THIS).values(promised_at=bindparam("b_due_at"))
-_FIRST_RESPONSE = (
+_PROMISED = Prepared(update(TICKET).where(_THIS).values(promised_at=bindparam("b_due_at")))
+_FIRST_RESPONSE = Prepared(
     update(TICKET)
     .where(_THIS)
     .values(
