@@ -54,7 +54,7 @@ def status_notice(
         subject=ticket.subject,
         in_reply_to=ticket.thread_root,
         references=(ticket.thread_root,) if ticket.thread_root else (),
-        wishes=(Wish.MUTE.value,),
+        wishes=(Wish.STATUS.value, Wish.MUTE.value),
         news=news,
         tier=tier.title,
         closes_at=closes_at,
