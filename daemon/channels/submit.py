@@ -1,6 +1,6 @@
 """Submit: one mail to the relay over a kept connection, and one value that says what became of it.
 
-aiosmtplib carries the protocol up to MAIL; the content is written by us, because only then is it known whether a
+aiosmtplib carries the protocol up to MAIL; the rest is ours (`replies`), because only then is it known whether a
 lost connection fell before or after the final dot. The bytes go out as they are (never re-serialised: Python's
 writer breaks long References), dot-stuffed once, with CRLF only. Promises: never raises for anything a relay or a
 network does; TLS and certificates are never given up when required; trouble with the relay itself
@@ -27,12 +27,14 @@ from aiosmtplib.errors import (
 )
 from aiosmtplib.response import SMTPResponse
 
+from daemon.channels.replies import Replies, take_over
 from daemon.channels.submission import Accepted, Deferred, Refused, SenderRefused, Step, Submission, Unknown
 from daemon.core.clean import clean_line
 
 log = structlog.get_logger(__name__)
 
 _NULL_SENDER = re.compile(r"5\.1\.[78]\b")  # bad sender, said at RCPT by relays that judge <> late
+_OPTIONS = ("size", "8bitmime", "pipelining")
 _MAX_REPLY = 500
 _KEPT_S = 20.0  # servers drop idle clients after 30 s to 5 min
 _MAILS_PER_CONNECTION = 100
@@ -65,6 +67,8 @@ class _Line:
     """A kept connection."""
 
     client: SMTP
+    replies: Replies
+    options: frozenset[str]  # SIZE, 8BITMIME, PIPELINING: what the server offers
     mails: int = 0
     free_since: float = 0.0
 
@@ -125,7 +129,7 @@ class Relay:
     async def close(self) -> None:
         """Say QUIT on the kept connections."""
         kept, self._kept = self._kept, []
-        await asyncio.gather(*(_quit(line.client) for line in kept))
+        await asyncio.gather(*(_quit(line) for line in kept))
         await asyncio.sleep(0)  # the transports end in the loop's next round
 
     # -- connections -------------------------------------------------------------------------------------------
@@ -167,6 +171,7 @@ class Relay:
             if settings.user:
                 step = Step.LOGIN
                 await client.login(settings.user, settings.password)
+            replies = take_over(client.transport)
         except (SMTPException, OSError, ValueError) as error:
             if client is not None:
                 _drop(client)
@@ -177,7 +182,7 @@ class Relay:
             if client is not None:
                 _drop(client)
             raise
-        return _Line(client)
+        return _Line(client, replies, frozenset(each for each in _OPTIONS if client.supports_extension(each)))
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:
@@ -192,11 +197,11 @@ class Relay:
         """The dialogue on one connection, which is kept only when it is known to be in order."""
         keep = False
         try:
-            outcome: Submission = await self._dialogue(line.client, mail_from, recipient, raw, content_goes)
+            outcome: Submission = await self._dialogue(line, mail_from, recipient, raw, content_goes)
             keep = True
         except _Stopped as stopped:
             outcome = stopped.outcome
-            keep = stopped.keep and line.client.is_connected and await _reset(line.client)
+            keep = stopped.keep and line.client.is_connected and await _reset(line.replies)
         finally:
             line.mails += 1
             if keep and line.client.is_connected:
@@ -206,40 +211,43 @@ class Relay:
         return outcome
 
     async def _dialogue(
-        self, client: SMTP, mail_from: str | None, recipient: str, raw: bytes, content_goes: Callable[[], None]
+        self, line: _Line, mail_from: str | None, recipient: str, raw: bytes, content_goes: Callable[[], None]
     ) -> Submission:
-        options = [f"SIZE={len(raw)}".encode()] if client.supports_extension("size") else []
-        if not raw.isascii() and client.supports_extension("8bitmime"):
-            options.append(b"BODY=8BITMIME")
-        reply = await self._ask(client, Step.MAIL, b"MAIL", f"FROM:<{mail_from or ''}>".encode("ascii"), *options)
-        if reply.code >= 500 and mail_from is None and _speaks_of_sender(reply):
-            raise _Stopped(SenderRefused(code=reply.code, reply=_words(reply)), keep=True)
-        _expect(reply, Step.MAIL)
-        reply = await self._ask(client, Step.RCPT, b"RCPT", f"TO:<{recipient}>".encode("ascii"))
-        if reply.code >= 500 and mail_from is None and _NULL_SENDER.match(reply.message):
-            raise _Stopped(SenderRefused(code=reply.code, reply=_words(reply)), keep=True)
-        _expect(reply, Step.RCPT)
-        reply = await self._ask(client, Step.DATA, b"DATA")
-        _expect(reply, Step.DATA, wanted=3)
+        commands = (_mail(line, mail_from, raw), f"RCPT TO:<{recipient}>\r\n".encode("ascii"), b"DATA\r\n")
+        if b"\n" in b"".join(command[:-2] for command in commands):  # an address never brings a command of its own
+            raise _Stopped(Deferred(code=0, reply="an address that cannot be said", step=Step.MAIL), keep=True)
+        together = "pipelining" in line.options
+        try:
+            for number, (step, command) in enumerate(zip((Step.MAIL, Step.RCPT, Step.DATA), commands, strict=True)):
+                if together and not number:
+                    line.replies.ask(b"".join(commands), len(commands))
+                elif not together:
+                    line.replies.ask(command)
+                _judge(await line.replies.next(self._settings.command_s), step, null=mail_from is None)
+        except _Stopped as stopped:
+            missing = len(commands) - number - 1 if together else 0
+            keep = stopped.keep and await self._in_order(line.replies, missing)
+            raise _Stopped(stopped.outcome, keep=keep) from stopped
+        except (SMTPException, OSError, ValueError) as error:
+            raise _Stopped(_deferred(error, step)) from error
         content_goes()
-        reply = await self._send_content(client, wire(raw))
+        reply = await self._send_content(line.replies, wire(raw))
         _expect(reply, Step.DOT)
         return Accepted(reply=_words(reply))
 
-    async def _ask(self, client: SMTP, step: Step, *words: bytes) -> SMTPResponse:
+    async def _in_order(self, replies: Replies, missing: int) -> bool:
+        """Read what was asked for beyond the refusal; False when the relay now waits for a content that never comes."""
         try:
-            return await client.execute_command(*words, timeout=self._settings.command_s)
-        except (SMTPException, OSError, ValueError) as error:
-            raise _Stopped(_deferred(error, step)) from error
+            rest = [await replies.next(self._settings.command_s) for _ in range(missing)]
+        except (SMTPException, OSError, ValueError):
+            return False
+        return all(reply.code // 100 != 3 and reply.code != 421 for reply in rest)
 
-    async def _send_content(self, client: SMTP, content: bytes) -> SMTPResponse:
+    async def _send_content(self, replies: Replies, content: bytes) -> SMTPResponse:
         """Everything from here on may have been taken: silence is Unknown, not Deferred."""
-        protocol = client.protocol
-        if protocol is None:
-            raise _Stopped(Deferred(code=0, reply="connection lost before the content", step=Step.DATA))
         try:
-            protocol.write(content)
-            return await protocol.read_response(timeout=self._settings.data_s)
+            replies.ask(content)
+            return await replies.next(self._settings.data_s)
         except (SMTPException, OSError, RuntimeError) as error:
             code = error.code if isinstance(error, SMTPResponseException) else 0
             log.warning("relay.no_answer", error=type(error).__name__, code=code, next="same bytes again")
@@ -279,6 +287,23 @@ def _expect(reply: SMTPResponse, step: Step, *, wanted: int = 2) -> None:
     )
 
 
+def _mail(line: _Line, mail_from: str | None, raw: bytes) -> bytes:
+    options = f" SIZE={len(raw)}" if "size" in line.options else ""
+    if not raw.isascii() and "8bitmime" in line.options:
+        options += " BODY=8BITMIME"
+    return f"MAIL FROM:<{mail_from or ''}>{options}\r\n".encode("ascii")
+
+
+def _judge(reply: SMTPResponse, step: Step, *, null: bool) -> None:
+    """Go on, or stop with what the reply means at this step; `null`: the sender is `<>`."""
+    about_sender = (step is Step.MAIL and _speaks_of_sender(reply)) or (
+        step is Step.RCPT and _NULL_SENDER.match(reply.message) is not None
+    )
+    if reply.code >= 500 and null and about_sender:
+        raise _Stopped(SenderRefused(code=reply.code, reply=_words(reply)), keep=True)
+    _expect(reply, step, wanted=3 if step is Step.DATA else 2)
+
+
 def _speaks_of_sender(reply: SMTPResponse) -> bool:
     """A 5xx to MAIL is about the sender, unless it is about the size or the syntax of ours."""
     return not re.match(r"5\.(3\.4|2\.3|5\.)", reply.message) and reply.code not in {500, 502, 503, 552}
@@ -294,20 +319,22 @@ async def _hello(client: SMTP) -> None:
         await client.helo()
 
 
-async def _reset(client: SMTP) -> bool:
+async def _reset(replies: Replies) -> bool:
     try:
-        return (await client.execute_command(b"RSET", timeout=5.0)).code == 250
+        replies.ask(b"RSET\r\n")
+        return (await replies.next(5.0)).code == 250
     except (SMTPException, OSError):
         return False
 
 
-async def _quit(client: SMTP) -> None:
+async def _quit(line: _Line) -> None:
     try:
-        await client.execute_command(b"QUIT", timeout=2.0)
+        line.replies.ask(b"QUIT\r\n")
+        await line.replies.next(2.0)
     except (SMTPException, OSError):
         log.debug("relay.quit_unanswered")
     finally:
-        _drop(client)
+        _drop(line.client)
 
 
 def _drop(client: SMTP) -> None:

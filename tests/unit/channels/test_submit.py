@@ -159,18 +159,23 @@ def test_what_we_send_is_one_message_of_the_same_content(raw: bytes) -> None:
     ],
     ids=lambda value: str(value)[:24] if isinstance(value, str) else "",
 )
-async def test_each_answer_at_each_step(verb: str, reply: str, expected: object) -> None:
+@pytest.mark.parametrize(
+    "extensions", [("SIZE 1000000",), ("SIZE 1000000", "PIPELINING")], ids=("one-by-one", "at-once")
+)
+async def test_each_answer_at_each_step(verb: str, reply: str, expected: object, extensions: tuple[str, ...]) -> None:
     """4xx and 421 try again, 5xx is about the mail from MAIL on and about the relay before."""
-    script = Script(replies={verb: reply})
+    script = Script(replies={verb: reply}, extensions=extensions)
     async with relay_to(script) as relay:
         assert await send(relay) == expected
 
 
 @pytest.mark.parametrize("how", [DROP, HANG])
 @pytest.mark.parametrize("verb", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"])
-async def test_silence_before_the_content_is_deferred(verb: str, how: str) -> None:
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=("one-by-one", "at-once"))
+async def test_silence_before_the_content_is_deferred(verb: str, how: str, extensions: tuple[str, ...]) -> None:
     """Lost or timed out before the content: nothing was sent (fault 3)."""
-    async with relay_to(Script(replies={verb: how}), connect_s=0.3, command_s=0.3) as relay:
+    script = Script(replies={verb: how}, extensions=extensions)
+    async with relay_to(script, connect_s=0.3, command_s=0.3) as relay:
         outcome = await send(relay)
 
     assert isinstance(outcome, Deferred)
@@ -206,6 +211,32 @@ async def test_the_connection_is_kept_and_survives_a_refusal() -> None:
     assert script.sessions == 1
     assert script.seen.count("RSET") == 1
     assert len(script.contents) == 2
+
+
+async def test_a_refusal_of_three_commands_keeps_what_is_in_order() -> None:
+    """A relay that refuses DATA too is used on; one that waits for a content that never comes is left (RFC 2920)."""
+    script = Script(replies={"RCPT": "550 5.1.1 no", "DATA": "554 no valid recipients"}, extensions=("PIPELINING",))
+    async with relay_to(script) as relay:
+        refused = await send(relay)
+        del script.replies["DATA"]
+        again = await send(relay)
+        script.replies.clear()
+        taken = await send(relay)
+
+    assert isinstance(refused, Refused)
+    assert refused == again
+    assert isinstance(taken, Accepted)
+    assert script.sessions == 2
+    assert script.contents == [wire(MAIL)]
+
+
+async def test_what_a_relay_says_unasked_answers_nothing() -> None:
+    """A second reply to one command is not the reply to the next."""
+    script = Script(replies={".": "250 2.0.0 queued as 1\r\n550 5.1.1 and more"})
+    async with relay_to(script) as relay:
+        first, second = await send(relay), await send(relay)
+
+    assert first == second == Accepted(reply="250 2.0.0 queued as 1")
 
 
 @pytest.mark.parametrize("how", [DROP, "421 idle too long"])
