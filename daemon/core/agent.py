@@ -38,7 +38,9 @@ def decide_agent(
 ) -> Decision:
     """The decision on an agent's mail on `ticket`. Never half: see the module."""
     identity = reading.message.identity
-    if identity is None or reading.trust.proof < Proof.PERSON or not match.proven:
+    # A Message-ID that was here before with other content: somebody caught a signed mail of the agent's (he had him
+    # in Cc) and sends it again with a field more. The signature holds; the orders were carried out then.
+    if identity is None or reading.trust.proof < Proof.PERSON or not match.proven or context.id_reused:
         return _unproven(reading, ticket)
     orders = read_orders(reading.message.body.new)
     if orders.has(Verb.UNDO) and context.named is not None:

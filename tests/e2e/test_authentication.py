@@ -251,3 +251,18 @@ def test_check_asks_the_nameservers_on_request(desk: Stage, zone: Zone):
     bad = desk.run("check", "--connect")
     assert bad.returncode == 78
     assert "no answer about _dmarc.desk.example" in bad.stdout
+
+
+@pytest.mark.parametrize("fields", ["", "Cc: mallory@evil.example\r\n", "X-Seen: by mallory\r\n"])
+def test_a_signed_mail_that_is_sent_again_orders_nothing_again(desk: Stage, fields: str):
+    """Whoever had the agent's mail in Cc holds signature and token: the orders in it were for once."""
+    token = open_ticket(desk)
+    raw = signed(mail(2, AGENT, token, "#take"))
+    send(desk, raw, sender=AGENT, to=token)
+    assert newest(desk)[1] == AGENT
+    send(desk, signed(mail(3, AGENT, token, "#undo")), sender=AGENT, to=token)
+    assert newest(desk)[1] == ""
+
+    send(desk, fields.encode() + raw, sender="mallory@evil.example", to=token)
+
+    assert newest(desk)[1] == ""
