@@ -39,7 +39,7 @@ from daemon.core.decision import Change, ClockStart, Decision, EntryKind, Event,
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading
-from daemon.core.reminder import reminders
+from daemon.core.reminder import reminders, team_calendar
 from daemon.core.ticket import Status, Ticket
 from daemon.core.trust import Proof
 
@@ -125,7 +125,7 @@ def decide_approval(
     done = not word.approves or not pending(merged(approval.rows, changed))
     news = "denied" if not word.approves else "approved"
     said = tuple(policy.approver(slot).title for slot in mine if policy.approver(slot))  # type: ignore[union-attr]
-    team = _team(ticket, policy, news, (("approver", ", ".join(said)), ("reason", word.reason))) if done else ()
+    team = _team_told(word, ", ".join(said), ticket, policy) if done else ()
     recorded = _letter(who, ticket, policy, f"recorded-{news}")
     return replace(
         _quiet(ticket, "approval", notices=(recorded, *team)),
@@ -213,7 +213,7 @@ def approval_due(ticket: Ticket, context: Context, policy: Policy, now: datetime
         if stage is Stage.REMINDED:
             notices += ask((row,), ticket, approval.request, policy, "ask-again")
         if stage is Stage.MANAGERS:
-            notices += _overdue(row, ticket, policy)
+            notices += _overdue(row, ticket, policy, now)
         changed.append(replace(row, stage=stage))
     after = merged(approval.rows, tuple(changed))
     later = [at for slot in pending(after) if (at := next_instant(leading(after, slot), calendar, now)) is not None]
@@ -225,16 +225,17 @@ def approval_due(ticket: Ticket, context: Context, policy: Policy, now: datetime
     )
 
 
-def _overdue(row: Asked, ticket: Ticket, policy: Policy) -> tuple[Notice, ...]:
+def _overdue(row: Asked, ticket: Ticket, policy: Policy, now: datetime) -> tuple[Notice, ...]:
     """The team and the managers of the tier: nobody has decided in time."""
     approver = policy.approver(row.slot)
-    team = _team(
-        ticket, policy, "approval-overdue", (("approver", approver.title if approver is not None else row.slot),)
-    )
+    sent = reminders(ticket, policy, clock="", due_at=None, news="approval-overdue")
+    facts = (("approver", approver.title if approver is not None else row.slot),)
+    team = tuple(replace(notice, detail=(*notice.detail, *facts)) for notice in sent)
     managers = policy.tier(ticket.tier).managers
     told = {notice.to.key for notice in team}
     above = tuple(replace(team[0], to=each, news=("approval-overdue", "escalated")) for each in managers if team)
-    return (*team, *(notice for notice in above if notice.to.key not in told))
+    awake = is_open(team_calendar(ticket, policy), now)  # else the digest tells them
+    return (*(team if awake else ()), *(notice for notice in above if notice.to.key not in told))
 
 
 def first_instants(rows: tuple[Asked, ...], tier: int, policy: Policy, now: datetime) -> tuple[ClockStart, ...]:
@@ -290,9 +291,20 @@ def merged(rows: tuple[Asked, ...], changed: tuple[Asked, ...]) -> tuple[Asked, 
     return (*kept, *new.values())
 
 
-def _team(ticket: Ticket, policy: Policy, news: str, facts: tuple[tuple[str, str], ...]) -> tuple[Notice, ...]:
-    sent = reminders(ticket, policy, clock="", due_at=None, news=news)
-    return tuple(replace(notice, detail=(*notice.detail, *facts)) for notice in sent)
+def _team_told(word: Word, whose: str, ticket: Ticket, policy: Policy) -> tuple[Notice, ...]:
+    """The team hears of the decision at once, as it hears of every mail: it is no reminder."""
+    sent = reminders(ticket, policy, clock="", due_at=None, news="approved")
+    decided = ("decided", f"#{'approve' if word.approves else 'deny'} · {whose}")
+    return tuple(
+        replace(
+            notice,
+            kind=NoticeKind.TEAM,
+            news=(),
+            orders=("#take", "#help") if word.approves else (),
+            detail=(*notice.detail[1:], decided, ("reason", word.reason)),
+        )
+        for notice in sent
+    )
 
 
 def _note(reading: Reading, ticket: Ticket, context: Context, policy: Policy) -> Decision:

@@ -49,15 +49,17 @@ TO_REQUESTER = frozenset(  # automatic
         NoticeKind.DATA,
     }
 )
-OF_PERSONS = frozenset({NoticeKind.REPLY, NoticeKind.VENDOR, NoticeKind.FORWARD})  # an agent's words or order: takes no credit
+OF_PERSONS = frozenset(
+    {NoticeKind.REPLY, NoticeKind.VENDOR, NoticeKind.FORWARD}
+)  # an agent's words or order: takes no credit
 BY_NAME = OF_PERSONS | {NoticeKind.APPROVAL}  # leaves from an address that takes a bounce: we must know that it failed
 ABOUT_NO_TICKET = frozenset({NoticeKind.DIGEST, NoticeKind.AGENDA, NoticeKind.REPORT})
 
 NEWS = (
     *("taken", "moved", "resumed", "waiting", "asked", "open", "solved", "closed"),  # STATUS
     *("new", "in-work", "paused", "late", "ended"),  # ANSWER; with "waiting", "vendor" and "solved"
-    *("approval", "approved", "denied", "changed"),  # STATUS; "approved" and "denied" to the team as well
-    *("approval-overdue", "vendor-answered"),  # REMINDER
+    *("approval", "approved", "denied", "changed"),  # STATUS
+    *("approval-overdue",),  # REMINDER
     *("ask", "ask-again", "stand-in", "recorded-approved", "recorded-denied", "decided", "unclear"),  # APPROVAL
     *("near", "breached", "escalated", "wait-over", "vendor", "closing"),  # REMINDER
 )

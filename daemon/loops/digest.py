@@ -25,7 +25,8 @@ from daemon.loops.circular import post
 from daemon.loops.current import Current
 from daemon.loops.enact import Desked
 from daemon.loops.wake import Wake
-from daemon.store import memory, review
+from daemon.store import approvals, memory, review
+from daemon.store.approvals import Overdue
 from daemon.store.committer import Committer
 from daemon.store.review import ToReview
 
@@ -83,19 +84,21 @@ def digest(tx: Connection, desk: Desk, desked: Desked) -> int:
     if now - last < policy.digest_every or not desk.team or not policy.team_notices:
         return 0
     found = review.to_review(tx, desk=desk.name, after=last, until=now, limit=LINES)
+    undecided = approvals.overdue(tx, desk=desk.name, now=now, limit=LINES)
+    lines = (*map(_line, found), *map(_undecided, undecided))
     team = policy.team(desk.team)
     queued = sum(
-        _queue(tx, desk, address, index, found, desked)
+        _queue(tx, desk, address, index, lines, desked)
         for index, address in enumerate(team.members or team.addresses)
-        if found
+        if lines
     )
-    if not found or queued:  # without the team's credit the mark stays: the list waits for a person's next action
+    if not lines or queued:  # without the team's credit the mark stays: the list waits for a person's next action
         reached = found[-1].settled_at if len(found) == LINES else now
         memory.put(tx, _NAME + desk.name, reached.isoformat())
     return queued
 
 
-def _queue(tx: Connection, desk: Desk, to: Address, index: int, found: Sequence[ToReview], desked: Desked) -> int:
+def _queue(tx: Connection, desk: Desk, to: Address, index: int, lines: Sequence[str], desked: Desked) -> int:
     """One digest for one address. Its identifier names no ticket: numbers below 1001 are nobody's."""
     sequence = (desked.now - _EPOCH).days
     notice = Notice(
@@ -103,9 +106,15 @@ def _queue(tx: Connection, desk: Desk, to: Address, index: int, found: Sequence[
         to=to,
         language=desk.languages[0],
         sequence=sequence,
-        text="\n".join(_line(each) for each in found),
+        text="\n".join(lines),
     )
     return int(post(tx, notice, desk, desked, number=index))
+
+
+def _undecided(each: Overdue) -> str:
+    """It stands in every digest until somebody decides or the ticket ends."""
+    subject = one_line(each.subject, 80)
+    return f"{each.reference}  {each.deadline:%Y-%m-%d %H:%M} UTC  {subject}\n    approval: {each.slot} has not decided"
 
 
 def _line(each: ToReview) -> str:

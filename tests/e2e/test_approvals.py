@@ -76,7 +76,7 @@ def test_one_click_approves_and_everybody_is_told(desk: Stage):
     assert approvals(desk) == [("boss", BOSS, "approved", "")]
     assert desk.rows("SELECT status FROM ticket") == [("new",)]
     assert '"resume"' in desk.rows(turns)[-1][0]
-    wait_for(lambda: any("was approved" in words(mail) for mail in received(desk, "team@desk.example", 1)), desk.tail)
+    wait_for(lambda: any("#approve" in words(mail) for mail in received(desk, "team@desk.example", 1)), desk.tail)
     desk.audit()
 
 

@@ -24,6 +24,7 @@ from daemon.core.address import Address
 from daemon.core.calendar import next_open
 from daemon.core.clues import Clues
 from daemon.core.envelope import Channel, Envelope
+from daemon.core.guards import Verdict
 from daemon.core.message import Body
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading
@@ -214,6 +215,7 @@ class Year:
         prediction: Prediction | None = None,
         proof: Proof = Proof.DOMAIN,
         headers: tuple[tuple[str, str], ...] = (),
+        verdicts: tuple[Verdict, ...] = (),
     ) -> Ticket | None:
         """A mail of `person` through intake, decision and enactment; the ticket it is on."""
         desk = self.policy.desks[0]
@@ -234,6 +236,7 @@ class Year:
         )
         reading = Reading(
             message=message,
+            verdicts=verdicts,
             trust=Trust(proof=proof),
             clues=Clues(tokens=tokens, fingerprint=f"{number}"),
             language="en",

@@ -20,12 +20,13 @@ from daemon.render import Renderer
 from daemon.store import course, figures
 from daemon.store.columns import from_micros
 from tests.year.desk import START, Year, a_year_policy
+from tests.year.parties import FullYear
 
 WEEK_OFF = (START + timedelta(days=100, hours=4), START + timedelta(days=107, hours=4))
 
 
 def lived(home: Path, amount: int, days: int) -> Year:
-    year = Year(policy=a_year_policy(home), renderer=Renderer(), downtime=WEEK_OFF)
+    year = FullYear(policy=a_year_policy(home), renderer=Renderer(), downtime=WEEK_OFF)
     year.run(amount, days=days)
     return year
 
@@ -212,3 +213,32 @@ def test_a_requester_gets_no_more_than_credits_allow(year: Year) -> None:
     left = rows(year, 'SELECT min("left") FROM credit')
 
     assert left[0][0] >= 0
+
+
+def test_whoever_waits_for_an_approval_is_not_forgotten(year: Year) -> None:
+    """Approvers answer, are away or forget: each such ticket has an instant to come, and some were decided."""
+    assert isinstance(year, FullYear)
+    assert year.waiting_approvals() == 0
+    assert dict(rows(year, "SELECT state, count(*) FROM approval GROUP BY state")).get("approved", 0) > 0
+
+
+def test_no_supplier_gets_a_mail_that_nobody_ordered(year: Year) -> None:
+    """Each hand-over has its order in the journal, whatever the supplier's robot sends back."""
+    sent = rows(year, "SELECT count(*) FROM outbox WHERE kind = 'vend'")
+    ordered = rows(year, "SELECT count(*) FROM journal WHERE name = 'vendor.handed'")
+
+    assert sent == ordered
+    assert sent[0][0] > 0
+
+
+def test_the_estimate_covers_what_it_says(year: Year) -> None:
+    """Four of five, within three points, of those that were said in an acknowledgment; with too little known, none is."""
+    said = rows(
+        year,
+        "SELECT count(*), sum(CASE WHEN answered_at <= expected_at THEN 1 ELSE 0 END) FROM response WHERE said = 1",
+    )
+    amount, held = said[0][0], said[0][1] or 0
+
+    letters = rows(year, "SELECT count(*) FROM outbox WHERE kind = 'ack' AND bytes LIKE '%four of five%'")
+    assert letters[0][0] == amount
+    assert amount == 0 or abs(held / amount - 0.8) <= 0.03
