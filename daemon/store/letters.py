@@ -18,14 +18,16 @@ from daemon.store.schema import OUTBOX
 _HEAD_BYTES = 64_000
 _LETTERS = 5  # the newest that the mail names
 _LETTER_BYTES = 64_000
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_NAMING = re.compile(rb"^(?:References|In-Reply-To)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
 def named_in(raw: bytes, keyring: Keyring) -> tuple[OwnId, ...]:
     """The letters of ours that the header of `raw` names, the newest first; nobody else's identifier is one."""
     head = raw[:_HEAD_BYTES]
     end = _HEAD_END.search(head)
-    return own_ids(keyring, head[: end.start()] if end else head, limit=_LETTERS)
+    fields = _NAMING.findall(head, 0, end.start() if end else len(head))
+    return own_ids(keyring, b" ".join(fields), limit=_LETTERS) if fields else ()
 
 
 def texts(tx: Connection, named: tuple[OwnId, ...]) -> tuple[str, ...]:

@@ -144,6 +144,20 @@ def test_an_original_with_a_token_of_ours_is_not_attached(world: World) -> None:
     assert "as I wrote to help@example.com before" in asked.words
 
 
+def test_a_mail_that_answered_us_leaves_without_its_original(world: World) -> None:
+    """What was split off quotes our earlier answer: the person outside reads the words, not the conversation."""
+    team = world.request(JO)
+    answer = letter_for(JO, world.order("OURSECRET advice.", team))
+    quoted = "A second matter.\n\nOn Monday, Example Help Desk wrote:\n> OURSECRET advice.\n"
+    follow = letter_for(AGENT, world.send(JO, quoted, answers=answer, subject="Second"))
+    new = letter_for(AGENT, world.order("#split", follow), "team")
+
+    asked = letter_for(VENDOR, world.order(f"#forward {VENDOR}", new))
+
+    assert "> A second matter." in asked.words
+    assert "OURSECRET" not in asked.everything()
+
+
 def test_a_merge_is_followed_and_taken_back(world: World) -> None:
     """Replies to the merged ticket follow; #undo on its receipt splits them again, with the people."""
     first = world.request(JO, "It does not print.")

@@ -21,12 +21,16 @@ from builders import (
     an_address,
     an_envelope,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.core.agent import decide_agent
 from daemon.core.clues import Clues
+from daemon.core.command import read_orders
 from daemon.core.context import OtherReply
 from daemon.core.decide import decide
 from daemon.core.decision import Change, EntryKind, Field
+from daemon.core.entry import Entry
 from daemon.core.match import Match
 from daemon.core.message import Body
 from daemon.core.notice import NoticeKind
@@ -219,3 +223,36 @@ def test_an_agent_who_writes_with_token_is_an_agent_in_decide():
     decision = decide(an_envelope(reverse_path="agent@example.com"), reading, context, a_policy(), NOW)
 
     assert changed(decision) == {("assignee", "agent@example.com")}
+
+
+_GOOD = [
+    "#take", "#category access", "#tier 2", "#priority P1", "#kind problem", "#time 10m", "#cause a wire", "#note",
+    "#resolution a new wire", "#link FL-1050", "#assign dora", "#close done", "#wait 3d", "#send", "#help", "#undo",
+    "#forward vic@vendor.example", "#status", "#spam", "#merge FL-1050", "#unlink FL-1050", "#reopen", "#split",
+]  # fmt: skip
+_BAD = ["#clsoe", "#tier nine", "#time", "#merge FL-9", "#forward a@b, c@d", "#approve", "#category none", "#assign x"]
+_LINES = st.lists(st.sampled_from([*_GOOD, *_GOOD, *_BAD, "", "Hello.", "#9", "> #close"]), max_size=6)
+
+
+@given(lines=_LINES, tail=st.text(max_size=40), status=st.sampled_from(list(Status)))
+def test_a_mail_is_done_whole_or_not_at_all(lines, tail, status):
+    """Whatever is ordered: it never raises, and one line that cannot be done leaves everything as it was."""
+    text = "\n".join([*lines, tail])
+    entry = Entry(inbound_id=1, kind=EntryKind.REQUEST, author=JO.key, author_name="Jo", subject="x", text="y", at=NOW)
+    known = a_context(mentioned=(a_ticket(1050),), request=entry)
+    orders = read_orders(text)
+
+    decision = write(text, context=known, status=status)
+
+    orders_named = {command.verb.value for command in orders.commands}
+    if decision.reason == "agent-complaint":
+        assert decision.changes == ()
+        assert (decision.clocks, decision.stop_clocks, decision.refund, decision.beside) == ((), (), (), None)
+        assert [(notice.kind, notice.to) for notice in decision.notices] == [(NoticeKind.RECEIPT, AGENT)]
+    else:
+        assert orders.complaints == ()
+        assert not orders_named & {"approve", "deny", "undo", "split", "unlink"}
+        assert len([notice for notice in decision.notices if notice.kind is NoticeKind.RECEIPT]) == bool(orders_named)
+        said = [notice for notice in decision.notices if notice.to == JO]
+        assert bool(said) == (bool(orders.words) and not orders_named & {"note", "forward", "help", "status"})
+    assert decision.append_to == 1042
