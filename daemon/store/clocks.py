@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.core.decision import ClockStart
 from daemon.core.ticket import TicketId
@@ -18,7 +20,6 @@ from daemon.store.columns import Instant, from_micros
 from daemon.store.engine import is_sqlite
 from daemon.store.faults import LeaseLost
 from daemon.store.prepared import Prepared
-from daemon.store.rows import insert_absent
 from daemon.store.schema import CLOCK
 
 
@@ -47,10 +48,7 @@ def start(tx: Connection, ticket_id: int, clocks: Sequence[ClockStart], *, now: 
         }
         for clock in dict.fromkeys(clocks)
     ]
-    if not rows:
-        return
-    _REVIVE.many(tx, [{"b_ticket_id": ticket_id, "b_name": row["name"], "b_due_at": row["due_at"]} for row in rows])
-    insert_absent(tx, CLOCK, rows)
+    _start(tx.dialect.name).many(tx, rows)
 
 
 def stop(tx: Connection, ticket_id: int, names: Sequence[str], *, now: datetime) -> None:
@@ -89,21 +87,23 @@ def finish(tx: Connection, *, clock_id: int, fence: int, now: datetime) -> None:
         raise LeaseLost(f"clock {clock_id} was taken by another worker")
 
 
+@cache
+def _start(dialect: str) -> Prepared:
+    """An INSERT that revives the cancelled clock of the same instant and leaves any other alone."""
+    made = sqlite.insert(CLOCK) if dialect == "sqlite" else postgresql.insert(CLOCK)
+    again = made.on_conflict_do_update(
+        index_elements=[CLOCK.c.ticket_id, CLOCK.c.name, CLOCK.c.due_at],
+        set_={"state": "pending", "ended_at": None},
+        where=CLOCK.c.state == "cancelled",
+    )
+    return Prepared(again.inline())
+
+
 _PENDING = text("ended_at IS NULL")
 _STOP = Prepared(
     update(CLOCK)
     .where(CLOCK.c.ticket_id == bindparam("b_ticket_id"), CLOCK.c.name == bindparam("b_name"), _PENDING)
     .values(state="cancelled", ended_at=bindparam("b_now"))
-)
-_REVIVE = Prepared(
-    update(CLOCK)
-    .where(
-        CLOCK.c.ticket_id == bindparam("b_ticket_id"),
-        CLOCK.c.name == bindparam("b_name"),
-        CLOCK.c.due_at == bindparam("b_due_at"),
-        CLOCK.c.state == "cancelled",
-    )
-    .values(state="pending", ended_at=None)
 )
 _COMING = Prepared(
     select(CLOCK.c.name, CLOCK.c.due_at)
