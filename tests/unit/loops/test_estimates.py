@@ -1,4 +1,4 @@
-"""Estimates in the store: remembered at the opening, measured at the answer, said in the acknowledgment when they hold."""
+"""Estimates in the store: remembered at the opening, measured at the answer, said only when they hold."""
 
 from __future__ import annotations
 
