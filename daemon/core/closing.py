@@ -23,6 +23,7 @@ from daemon.core.ticket import Status, Ticket
 
 RATE = "rate"
 SCORES = (5, 4, 3, 2, 1)
+_STALE = timedelta(days=1)  # after a longer downtime nobody is asked about last week
 _ENDED = frozenset({Status.SOLVED, Status.CLOSED})
 
 
@@ -48,7 +49,7 @@ def survey_due(due: Due) -> Decision:
         "not solved"
         if due.ticket.status not in _ENDED
         else "late"
-        if due.late or not survey.enabled
+        if due.now - due.due_at > _STALE or not survey.enabled
         else "requester is not proven"
         if not due.ticket.proven
         else "asked lately"

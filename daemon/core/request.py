@@ -26,7 +26,7 @@ from daemon.core.status import status_notice
 from daemon.core.ticket import Status, Ticket
 from daemon.core.token import speaks_for
 from daemon.core.trust import Proof
-from daemon.core.wishes import Wish, read_wish
+from daemon.core.wishes import Wish, may_want_data, read_wish
 
 CONFIRMED = "the requester confirmed that it is solved"
 DATA_AGAIN = timedelta(days=1)
@@ -83,8 +83,8 @@ def asks_for_data(reading: Reading) -> bool:
     """True for a mail that opens a ticket and wants nothing but to know what we store."""
     if reading.clues.mark is not None:
         return False
-    bare = _TAG.sub(" ", reading.message.subject).strip()
-    return Wish.DATA in {read_wish(bare), read_wish(reading.message.body.new)}
+    said = (_TAG.sub(" ", reading.message.subject).strip(), reading.message.body.new)
+    return any(may_want_data(each) and read_wish(each) is Wish.DATA for each in said)
 
 
 def is_owner(reading: Reading, ticket: Ticket) -> bool:
@@ -107,8 +107,8 @@ def decide_request(
 
     `follow_up` is what the mail would be otherwise, with its notice to the team.
     """
-    asked = read_request(reading, ticket.language)
-    if asked is None or not is_owner(reading, ticket):
+    asked = read_request(reading, ticket.language) if is_owner(reading, ticket) else None
+    if asked is None:
         return None
     if asked.score:
         return _rated(asked.score, reading, ticket, follow_up)

@@ -16,6 +16,9 @@ from daemon.core.phrases import fold
 
 _MOST_CHARS = 240  # a longer text is a report, not a wish
 _MOST_LINES = 8
+_MOST_WORDS = 14  # of one piece
+_DIGIT = re.compile(r"\d")
+_OF_DATA = re.compile("dat|gegevens|auskunft|donnees|acces|inzage|uppgifter|registerutdrag|dados|store|data")
 _NAME = re.compile(r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){0,3}")
 _PIECES = re.compile(r"[.!?,;:…\n]+| [-–—]+ |[()\"“”„«»]")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
@@ -320,6 +323,12 @@ _AROUND = ("thanks", "hello", "bye")
 _FINAL = frozenset({Wish.CLOSE, Wish.YES, Wish.THANKS})  # what a word of doubt takes back
 
 
+def may_want_data(text: str) -> bool:
+    """False for nearly every text, at once: it holds no word that a wish for one's data cannot do without."""
+    return len(text) <= _MOST_CHARS and _OF_DATA.search(fold(text)) is not None
+
+
+@lru_cache(maxsize=64)  # read before the context is loaded, and again to decide
 def read_wish(text: str, language: str = "", *, answer: bool = False) -> Wish | None:
     """What the whole of a short text wishes; None when any piece of it says something else.
 
@@ -328,7 +337,7 @@ def read_wish(text: str, language: str = "", *, answer: bool = False) -> Wish | 
     if not text.strip() or len(text) > _MOST_CHARS or text.count("\n") > _MOST_LINES:
         return None
     pieces, named = _pieces(text)
-    if not pieces or any(character.isdigit() for piece in pieces for character in piece):
+    if not pieces or any(piece.count(" ") >= _MOST_WORDS for piece in pieces) or _DIGIT.search(text):
         return None
     codes = sorted(_TONGUES, key=lambda code: code != language)
     return next((wish for code in codes if (wish := _in_tongue(code, pieces, text, named=named, answer=answer))), None)
@@ -368,6 +377,8 @@ def _wish_of(code: str, piece: str) -> Wish | None:
     """The wish of one piece, with or without a word of thanks before or behind it ("solved thanks")."""
     words = piece.split()
     thanks = _compiled(code, "thanks")
+    if not thanks.search(piece):
+        return next((wish for wish, part in _ORDER if _compiled(code, part).fullmatch(piece)), None)
     heads = [" ".join(words[:at]) for at in range(1, len(words)) if thanks.fullmatch(" ".join(words[at:]))]
     tails = [" ".join(words[at:]) for at in range(1, len(words)) if thanks.fullmatch(" ".join(words[:at]))]
     said = (piece, *heads, *tails)

@@ -37,7 +37,7 @@ def for_requester(tx: Connection, context: Context, reading: Reading, policy: Po
     identity = reading.message.identity
     if identity is None:
         return context
-    asked = read_request(reading)
+    asked = read_request(reading) if context.candidates else None
     wish = asked.wish if asked is not None else None
     if wish is Wish.DATA or asks_for_data(reading):
         return replace(context, data_sent_at=data_sent_at(tx, identity))

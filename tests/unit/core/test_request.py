@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from html import escape
 
 import pytest
 from builders import (
+    HELP,
     JO,
     KEYRING,
     NOW,
     a_candidate,
     a_context,
+    a_desk,
     a_message,
     a_policy,
     a_reading,
@@ -21,18 +24,19 @@ from builders import (
     some_credits,
 )
 
+from daemon.core.click import click
 from daemon.core.clues import Clues
 from daemon.core.context import Context
 from daemon.core.decide import decide
 from daemon.core.decision import ClockStart, Decision, EntryKind, Opinion, Outcome
 from daemon.core.instants import SURVEY, VENDOR, WAIT_CLOSE
-from daemon.core.notice import NoticeKind
+from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy, Robot
 from daemon.core.sla import promise
 from daemon.core.ticket import Status, Ticket
 from daemon.core.token import Mark, OwnId, order_mark, read_order_mark
 from daemon.core.trust import Proof, Trust
-from daemon.render import Renderer
+from daemon.render import TEXT_BYTES, Renderer
 
 POLICY: Policy = a_policy()
 TODAY = NOW.date()
@@ -333,3 +337,27 @@ NEW = (NoticeKind.ANSWER, NoticeKind.QUESTION, NoticeKind.SURVEY, NoticeKind.DAT
 def test_letters_exist_in_every_language(kind: NoticeKind) -> None:
     """Eight of them, each with words of its own."""
     assert set(Renderer().languages(kind)) == {"de", "en", "es", "fr", "it", "nl", "pt", "sv"}
+
+
+@pytest.mark.parametrize("language", ["de", "en", "es", "fr", "it", "nl", "pt", "sv"])
+@pytest.mark.parametrize("kind", NEW)
+def test_letters_to_requesters_are_whole(kind: NoticeKind, language: str) -> None:
+    """In each language: reference, every link with words of its own, small enough, no template in trouble."""
+    wishes = {NoticeKind.SURVEY: ("rate-5", "rate-3", "rate-1"), NoticeKind.QUESTION: ("close",)}.get(kind, ())
+    links = tuple((word, click(KEYRING, word, a_ticket(), JO, HELP, TODAY)) for word in wishes)
+    made = promise(POLICY.calendar("office"), timedelta(hours=4), NOW)
+    notice = Notice(kind=kind, to=JO, language=language, news=("new", "late"), promise=made, previous_promise=made)
+    renderer = Renderer()
+    facts = renderer.facts(notice, policy=POLICY, desk=a_desk(languages=(language,)), reference="FL-1042")
+
+    letter = renderer.render(notice, replace(facts, links=links))
+
+    assert (letter.trouble, letter.language) == ("", language)
+    assert "FL-1042" in letter.text
+    assert len(letter.text.encode()) <= TEXT_BYTES
+    for word, url in links:
+        assert url in letter.text
+        assert f'href="{escape(url)}"' in letter.html
+        assert f"\n{word}\n" not in letter.text
+    if kind is NoticeKind.ANSWER:
+        assert letter.text.count(facts.due) >= 2
