@@ -178,11 +178,15 @@ def _token(payload: bytes) -> ReplyToken:
     )
 
 
-_MARKED = re.compile(r"(?:\+|%2B)[tb]\.(?:[a-z]{1,8}\.)?[a-z2-7]{36,44}(?=@|%40)", re.IGNORECASE)
+_MARKED = re.compile(
+    r"(?:\+|%2B)[tb]\.(?:[a-z]{1,8}\.)?[a-z2-7]{36,44}(?=@|%40)"
+    r"|[a-z]{1,12}(?:-[0-9])?\.[a-z2-7]{44}(?![a-z2-7])",  # an order mark, also behind the `%20` of a URL
+    re.IGNORECASE,
+)
 
 
 def redact(text: str) -> str:
-    """`text` without the tokens of our addresses: what an agent quotes must not hand his rights to the requester."""
+    """`text` without tokens of our addresses and order marks: what an agent quotes must hand no rights to the reader."""
     return _MARKED.sub("", text)
 
 

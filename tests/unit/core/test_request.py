@@ -34,7 +34,7 @@ from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy, Robot
 from daemon.core.sla import promise
 from daemon.core.ticket import Status, Ticket
-from daemon.core.token import Mark, OwnId, order_mark, read_order_mark
+from daemon.core.token import Mark, OwnId, carries_marks, order_mark, read_order_mark, redact
 from daemon.core.trust import Proof, Trust
 from daemon.render import TEXT_BYTES, Renderer
 
@@ -328,6 +328,17 @@ def test_a_changed_mark_is_none(change) -> None:
         assert read_order_mark(KEYRING, change(mark), TODAY) is None
     assert read_order_mark(KEYRING, f"Re: [FL-1042] {mark.upper()}", TODAY) is not None
     assert read_order_mark(KEYRING, mark, date(2030, 1, 1)) is None
+
+
+def test_a_quoted_mark_is_taken_out_and_keeps_a_mail_inside() -> None:
+    """An agent who quotes a letter, or forwards one, hands out nobody's links."""
+    mark = order_mark(KEYRING, "close", 1042, JO, TODAY)
+
+    assert redact(f"see mailto:help@example.com?subject=%5BFL-1042%5D%20{mark} there") == (
+        "see mailto:help@example.com?subject=%5BFL-1042%5D%20 there"
+    )
+    assert carries_marks(f"Subject: [FL-1042] {mark}\r\n\r\nHello".encode())
+    assert not carries_marks(b"Subject: report.final\r\n\r\nHello")
 
 
 NEW = (NoticeKind.ANSWER, NoticeKind.QUESTION, NoticeKind.SURVEY, NoticeKind.DATA)
