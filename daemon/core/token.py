@@ -186,7 +186,7 @@ _MARKED = re.compile(
 
 
 def redact(text: str) -> str:
-    """`text` without tokens of our addresses and order marks: what an agent quotes must hand no rights to the reader."""
+    """`text` without tokens of our addresses and order marks: what an agent quotes hands no rights to the reader."""
     return _MARKED.sub("", text)
 
 
