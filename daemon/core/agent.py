@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from daemon.core.address import Address
 from daemon.core.changes import changes, moves
-from daemon.core.command import Orders, Verb, manual, read_orders
+from daemon.core.command import Orders, Verb, read_orders
 from daemon.core.context import Context
 from daemon.core.decision import Change, ClockStart, Decision, EntryKind, Event, Field, Outcome
+from daemon.core.manual import manual
 from daemon.core.match import Match
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.objections import objections
@@ -47,10 +48,11 @@ def decide_agent(
         # A merge is taken back where it was ordered: on the ticket that was merged, not on the one it became.
         ticket = context.ticket(context.named) or ticket
     complaints = (*orders.complaints, *objections(orders, reading, ticket, context, policy))
+    spoken = policy.desk(ticket.desk).languages[0]
     if complaints:
-        return answer(reading, ticket, policy, refusal(complaints), reason="agent-complaint")
+        return answer(reading, ticket, policy, refusal(complaints, spoken), reason="agent-complaint")
     if orders.has(Verb.HELP):
-        return answer(reading, ticket, policy, manual(), reason="agent-answer")
+        return answer(reading, ticket, policy, manual(spoken), reason="agent-answer")
     if orders.has(Verb.STATUS):
         return answer(reading, ticket, policy, state(ticket), reason="agent-answer")
     return _carry_out(orders, identity, reading, ticket, context=context, policy=policy, now=now)

@@ -277,9 +277,3 @@ def _clashes(commands: list[Command]) -> tuple[Complaint, ...]:
         return (Complaint(line=f"#{twice}", why="stands there twice"),)
     pair = next((pair for pair in _PAIRS if set(pair) <= set(said_once)), None)
     return () if pair is None else (Complaint(line=f"#{pair[0]} and #{pair[1]}", why="cannot both be done"),)
-
-
-def manual() -> str:
-    """The list of verbs, one a line, for `#help` and the documentation."""
-    width = max(len(usage.form) for usage in VERBS)
-    return "\n".join(f"{usage.form:<{width}}  {usage.does}" for usage in VERBS)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.core.command import Complaint, Orders, Verb, manual
+from daemon.core.command import Complaint, Orders, Verb
 from daemon.core.context import Context
 from daemon.core.decision import Change, Decision, EntryKind, Event, Field, Outcome
+from daemon.core.manual import manual
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading
@@ -48,10 +49,10 @@ def answer(reading: Reading, ticket: Ticket, policy: Policy, words: str, *, reas
     )
 
 
-def refusal(complaints: Sequence[Complaint]) -> str:
+def refusal(complaints: Sequence[Complaint], language: str) -> str:
     """Why nothing was done, and how it is written."""
     wrong = "\n".join(f"{complaint.line}: {complaint.why}" for complaint in complaints)
-    return f"Nothing was done and nothing was sent, because of:\n\n{wrong}\n\n{manual()}"
+    return f"Nothing was done and nothing was sent, because of:\n\n{wrong}\n\n{manual(language)}"
 
 
 def state(ticket: Ticket) -> str:

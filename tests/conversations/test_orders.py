@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.conversations.world import ADA, AGENT, JO, SECOND, World, letter_for
+from builders import a_desk
+
+from tests.conversations.world import ADA, AGENT, JO, SECOND, World, a_world_policy, letter_for
 
 VENDOR = "vic@vendor.example"
 
@@ -241,3 +243,56 @@ def test_an_agent_as_a_requester_is_a_requester(world: World) -> None:
 
     assert {each.kind for each in told} == {"team"}
     assert world.one("SELECT kind FROM entry WHERE text = 'Still broken.'") == "follow_up"
+
+
+def test_absence_notes_reach_no_requester(world: World) -> None:
+    """Of an agent, of somebody who was asked, of a copied person: filed, nothing changed, nobody told."""
+    team = world.request(JO, cc="carol@example.org")
+    request = world.last_id
+    asked = letter_for(VENDOR, world.order(f"#forward {VENDOR}", team))
+    away = (("Auto-Submitted", "auto-replied"),)
+
+    for sender, about in ((AGENT, team), (VENDOR, asked)):
+        assert world.send(sender, "Back on Monday.", to=about.reply_to, answers=about, extra=away) == []
+    assert world.send("carol@example.org", "Back on Monday.", answers=request, extra=away) == []
+    assert world.one("SELECT status FROM ticket") == "new"
+    assert world.one("SELECT count(*) FROM entry WHERE kind = 'automated'") == 3
+
+
+def test_every_order_can_be_taken_back(world: World) -> None:
+    """One mail with an order for every field, then #undo: the ticket is as it was."""
+    world.request(ADA, "Another.")
+    team = world.request(JO)
+    columns = "category, tier, priority, kind, team, assignee, status, cause, resolution, close_reason, merged_into"
+    before = world.rows(f"SELECT {columns} FROM ticket WHERE id = 1002")
+
+    receipt = letter_for(
+        AGENT,
+        world.order(
+            "#take\n#category network\n#tier 2\n#priority P1\n#kind problem\n#wait 3d\n#link FL-1001\n#time 5m\n"
+            f"#cause a\n#resolution b\n#forward {VENDOR}",
+            team,
+        ),
+        "rcpt",
+    )
+    assert world.rows(f"SELECT {columns} FROM ticket WHERE id = 1002") != before
+    world.order("#undo", receipt)
+
+    assert world.rows(f"SELECT {columns} FROM ticket WHERE id = 1002") == before
+    assert world.rows("SELECT * FROM ticket_link") == []
+    assert world.one("SELECT sum(minutes) FROM effort") == 0
+    assert world.one("SELECT count(*) FROM participant WHERE role = 'outside'") == 0
+
+
+def test_help_is_in_the_language_of_the_desk() -> None:
+    """The forms are everybody's; what they do is said in the desk's first language."""
+    german = World(policy=a_world_policy(desks=(a_desk(languages=("de", "en")),)))
+    team = german.request(JO)
+
+    helped = letter_for(AGENT, german.order("#hilfe", team))
+    refused = letter_for(AGENT, german.order("#clsoe", team))
+
+    assert "der Vorgang gehört Ihnen" in helped.words
+    assert "der Vorgang gehört Ihnen" in refused.words
+    assert "#assign NAME|TEAM" in helped.words
+    german.close()

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.command import VERBS, Command, Verb, manual, read_orders
+from daemon.core.command import VERBS, Command, Verb, read_orders
+from daemon.core.manual import DOES, manual
+from daemon.languages import LANGUAGES
 
 
 def orders(text):
@@ -95,6 +97,16 @@ def test_the_manual_names_every_verb():
     """`#help` and the documentation come from the same table as the parser."""
     assert {usage.verb for usage in VERBS} == set(Verb)
     assert all(f"#{verb}" in manual() for verb in Verb)
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
+def test_the_manual_speaks_every_language(language):
+    """Each verb is explained in each of the eight languages, under the forms that the parser reads."""
+    assert set(DOES[language]) == set(Verb)
+    assert all(len(words.strip()) > 5 for words in DOES[language].values())
+    lines = manual(language).splitlines()
+    assert [line.split("  ")[0] for line in lines] == [usage.form for usage in VERBS]
+    assert lines != manual("en").splitlines()
 
 
 @given(st.text(max_size=400))

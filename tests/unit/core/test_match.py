@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.core.clues import Clues
+from daemon.core.foreign import wrong_pattern
 from daemon.core.match import Match, Verdict, find_clues, match_thread
 from daemon.core.message import Report, ReportKind
 from daemon.core.prefix import strip_prefixes
@@ -151,6 +152,8 @@ def test_tag_of_another_desk():
         "Re: x y", "RE: Re: x y", "AW: WG: x y", "SV: VS: x y", "RV: x y", "RIF: R: x y", "Antw: x y", "Fwd: FW: x y",
         "TR: x y", "ENC: RES: x y", "回复: x y", "回覆:x y", "Re[2]: x y", "Re(3): x y", "Re^2: x y",
          "Réf : x y", "ODP: x y",
+        "Odg: x y", "Ats: x y", "FS: x y", "رد: x y", "השב: x y", "הועבר: x y", "پاسخ: x y", "إعادة توجيه: x y",
+        "ตอบ: x y", "Trả lời: x y", "Відп: x y", "返信: x y", "転送: x y", "转发: x y", "轉寄: x y", "Inoltra: x y",
         "Vá: x y", "YNT: x y", "Отв: x y", "ΑΠ: x y", "답: x y", "  re :x y ",
     ],
 )  # fmt: skip
@@ -327,3 +330,92 @@ def test_hostile_mail_is_read_in_no_time():
     find_clues(message, an_envelope(forward_paths=(REPLY_TO,) * 10_000), a_policy(), TODAY)
 
     assert time.process_time() - started < 0.5
+
+
+# --- tickets that are shut, people outside, tags of other software
+
+
+def test_nobody_gets_into_a_shut_ticket():
+    """Closed too long ago: a hint for a new ticket, whatever the proof; another ticket of his is still open to him."""
+    clues = Clues(tokens=(token(),), references=("<root@example.org>",))
+    shut = a_candidate(clue="token", shut=True)
+
+    alone = match(clues, shut)
+    beside = match(clues, shut, a_candidate(1043))
+
+    assert (alone.ticket_id, alone.hint) == (None, 1042)
+    assert [each.verdict for each in alone.weighed] == [Verdict.SHUT]
+    assert beside.ticket_id == 1043
+
+
+def test_a_merge_into_a_shut_ticket_is_shut():
+    """What counts is the ticket at the end of the chain."""
+    clues = Clues(references=("<root@example.org>",))
+    merged = a_candidate(merged_into=TicketId(1050))
+
+    assert match(clues, merged, a_candidate(1050, clue="merge", shut=True)).ticket_id is None
+    assert match(clues, merged, a_candidate(1050, clue="merge")).named == 1042
+
+
+def test_somebody_who_was_asked_is_outside():
+    """He gets in, and it is said that he is no requester."""
+    clues = Clues(tag=1042)
+    both = frozenset({JO.key, STRANGER.key})
+    candidate = a_candidate(clue="tag", participants=both, outsiders=frozenset({STRANGER.key}))
+
+    assert match(clues, candidate, identity=STRANGER).outside
+    assert not match(clues, candidate).outside
+
+
+def test_what_is_weighed_is_bounded_and_in_order():
+    """Strongest first, twenty at most, until one fits."""
+    many = [a_candidate(number, clue="reference", evidence=f"<{number}@x>") for number in range(100)]
+    clues = Clues(tokens=(token(),), references=tuple(each.evidence for each in many))
+
+    found = match(clues, a_candidate(clue="token"), *many, identity=STRANGER)
+
+    assert len(found.weighed) == 20
+    assert [each.score for each in found.weighed] == sorted((each.score for each in found.weighed), reverse=True)
+    assert found.weighed[1].evidence == "<99@x>"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "number"),
+    [
+        ("[Ticket#{number}]", "AW: [Ticket#2024010112] Drucker", "2024010112"),
+        ("[Ticket#{number}]", "[ticket#007]", "7"),
+        ("[{name} #{number}]", "Re: [Example Help Desk #4711] x", "4711"),
+        ("[{slug}-{number}]", "[HELP.x-12] y", "12"),
+        ("##{number}##", "Re: x ##99##", "99"),
+        ("[Ticket#{number}]", "Ticket#1", None),
+        ("[{slug}-{number}]", "[FL-1042] ours", None),
+        ("[{name} #{number}]", "[" + "x" * 200 + " #1]", None),
+    ],
+)
+def test_tags_of_other_software(pattern, subject, number):
+    """By its pattern; our own tag is never taken for a foreign one."""
+    policy = a_policy(desks=(a_desk(foreign_tags=(("old", pattern),)),))
+
+    assert clues_of(a_message(subject=subject), policy=policy).foreign == ((("old", number),) if number else ())
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[Ticket]", "{number}", "{number} {number}", "[#{nummer}]", " {number} x", "[{number}]" + "x" * 80]
+)
+def test_what_is_no_pattern(pattern):
+    """Each is refused in words, before it makes every number in a subject a ticket."""
+    assert wrong_pattern(pattern)
+
+
+def test_foreign_tags_are_found_in_no_time():
+    """Subjects made for the patterns cost what others cost."""
+    patterns = tuple(
+        (f"s{n}", p) for n, p in enumerate(("[{name} #{number}]", "[{slug}-{number}]", "[T#{number}]") * 3)
+    )
+    policy = a_policy(desks=(a_desk(foreign_tags=patterns),))
+    started = time.process_time()
+
+    for subject in ("[a #" * 300, "[" * 1000, "[a-" * 300, "[T#1" * 250):
+        clues_of(a_message(subject=subject), policy=policy)
+
+    assert time.process_time() - started < 1
