@@ -6,6 +6,7 @@ with a resolv.conf of its own. Nothing leaves the machine.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,8 @@ from tests.peers.conftest import bound_to_us, free_port, wait_for_port
 from tests.zone import Zone
 
 AUTHSERV = "mx.desk.example"
-_RESOLVER = "127.0.0.53"
+# Port 53 of an address of this process's own: others may run the same tests, or a resolver on 127.0.0.53.
+_RESOLVER = f"127.53.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF or 1}"
 
 
 @dataclass(frozen=True)

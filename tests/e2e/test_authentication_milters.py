@@ -24,7 +24,7 @@ from tests.e2e.stage import Stage, wait_for
 from tests.peers.conftest import Postfix, StartPostfix, free_port, start_postfix
 from tests.signing import a_key, dkim_signed
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("milters"), pytest.mark.timeout(300)]
 AGENT, USER, EVIL = "agent@desk.example", "ada@campus.example", "mallory@evil.example"
 RECORDS = {
     "_dmarc.desk.example TXT": ["v=DMARC1; p=none"],

@@ -25,6 +25,7 @@ from tests.e2e.stage import Stage, wait_for
 from tests.signing import a_key, dkim_signed
 from tests.zone import Zone
 
+pytestmark = [pytest.mark.xdist_group("forged"), pytest.mark.timeout(300)]
 USER = "ada@campus.example"
 SECRET = "canary-4711"
 ZONE = {

@@ -227,3 +227,41 @@ def test_hostile_fields_are_read_in_no_time(piece):
     grade_of(message=message)
 
     assert time.process_time() - started < 1.0
+
+
+WATCHING = {
+    "OpenDMARC": "dmarc=fail (p=none dis=none) header.from=example.org",
+    "Gmail": "dmarc=fail (p=NONE sp=NONE dis=NONE) header.from=example.org",
+    "rspamd": 'dmarc=fail reason="no valid" (policy=none) header.from=example.org',
+    "a property": "dmarc=fail header.from=example.org policy.published-domain-policy=none",
+}
+FORGED = {
+    "reject": "dmarc=fail (p=reject dis=none) header.from=example.org",
+    "quarantine": "dmarc=fail (p=quarantine sp=none dis=none) header.from=example.org",
+    "nothing said": "dmarc=fail header.from=example.org",
+    "another comment": "dmarc=fail (really) (p=none) header.from=example.org",
+    "comment of another result": "spf=none (p=none) smtp.mailfrom=x.example; dmarc=fail header.from=example.org",
+    "nonesuch": "dmarc=fail (p=nonesuch) header.from=example.org",
+}
+
+
+@pytest.mark.parametrize("result", WATCHING.values(), ids=WATCHING)
+def test_only_watches(result):
+    """A domain with p=none asks that nothing be done: the mail is unproven, not forged."""
+    trust = grade_of(f"mx.example.com; {result}")
+
+    assert (trust.proof, trust.failed) == (Proof.NOBODY, False)
+    assert "dmarc=fail" in trust.evidence
+
+
+@pytest.mark.parametrize("result", FORGED.values(), ids=FORGED)
+def test_a_failure_of_any_other_policy_is_forged(result):
+    """Or of one that the field does not tell."""
+    assert grade_of(f"mx.example.com; {result}").failed
+
+
+def test_dkim_beside_a_failed_dmarc_is_not_enough():
+    """The domain's own policy decides what is aligned."""
+    field = "mx.example.com; dmarc=fail (p=none) header.from=example.org; dkim=pass header.d=students.example.org"
+
+    assert grade_of(field).proof is Proof.NOBODY
