@@ -75,7 +75,6 @@ class Context:
     addressee: Ticket | None = None  # whose requester an agent's words are for; None: nobody can say (joined tickets)
     thread: tuple[str, ...] = ()  # Message-IDs between the requester and us, oldest first (for an agent's answer)
     last_heard: str = ""  # the Message-ID of the requester's last mail
-    awaits_approval: bool = False  # the writer was asked to approve
     standing: Promise | None = None  # the promise that nobody has kept yet (for "how does it stand")
     data_sent_at: datetime | None = None  # when the writer was last sent what we store of him
     closed_by: str = ""  # Address.key of the agent who closed it (for a due clock)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from daemon.core.approval import pending
 from daemon.core.changes import assignee
 from daemon.core.command import Command, Complaint, Orders, Verb
 from daemon.core.context import Context
@@ -57,7 +58,9 @@ def _wrong(command: Command, orders: Orders, ticket: Ticket, context: Context, p
         case Verb.FORWARD:
             return wrong_address(command.argument, ticket, context, policy)
         case Verb.APPROVE | Verb.DENY:
-            return "" if context.awaits_approval else "there is nothing to approve"
+            # The word of somebody who was asked, alone in his mail, was taken before orders are read (`parties`).
+            waits = pending(context.approval(ticket.id).rows)
+            return "is for those who were asked, alone in their mail" if waits else "there is nothing to approve"
         case _:
             return ""
 
