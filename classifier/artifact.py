@@ -233,7 +233,7 @@ def _sentences(content: dict[str, bytes], facts: dict[str, Any] | None, columns:
         raise ArtifactError(f"config.json and {SENTENCES} disagree about a sentence encoder")
     if facts is None:
         return None
-    return stored(facts, _arrays(SENTENCES, content[SENTENCES], dict.fromkeys(ARRAYS, np.float16)), columns)
+    return stored(facts, _arrays(SENTENCES, content[SENTENCES], ARRAYS), columns)
 
 
 def _arrays(file: str, packed: bytes, kinds: Mapping[str, type]) -> dict[str, NDArray[Any]]:

@@ -56,6 +56,9 @@ class Encodes(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def plain(self) -> Encodes: ...  # without a memory: what a model serves with
+
     def encode(self, texts: Sequence[str]) -> Floats: ...
 
 
@@ -73,6 +76,10 @@ class Encoder:
     def dimension(self) -> int:
         self._opened()
         return self._dimension
+
+    @property
+    def plain(self) -> Encodes:
+        return self
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """The vectors of texts, float32 [texts, dimension]; one that says nothing is zero."""
@@ -107,6 +114,10 @@ class Remembering:
     @property
     def dimension(self) -> int:
         return self._encoder.dimension
+
+    @property
+    def plain(self) -> Encodes:
+        return self._encoder.plain
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """As the encoder itself; a text it has seen costs nothing."""

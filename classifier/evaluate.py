@@ -18,6 +18,7 @@ import numpy as np
 from classifier import artifact, measures
 from classifier.catalogue import NOT_FOR_US, Catalogue
 from classifier.corpus import CorpusError, Row, read_csv, read_jsonl
+from classifier.encoder import Encodes
 from classifier.model import LinearModel
 from classifier.train import Recipe, train
 from classifier.types import Band, Classifier, Document, Prediction
@@ -102,13 +103,18 @@ def _share(pairs: Sequence[tuple[object, object]]) -> float | None:
 
 
 def train_and_evaluate(
-    learning: Sequence[Row], test: Sequence[Row], recipe: Recipe | None = None, catalogue: Catalogue | None = None
+    learning: Sequence[Row],
+    test: Sequence[Row],
+    recipe: Recipe | None = None,
+    catalogue: Catalogue | None = None,
+    *,
+    encoder: Encodes | None = None,
 ) -> tuple[LinearModel, Figures]:
     """The default pipeline on `learning` only, measured on `test`."""
     if catalogue is None:
         catalogue = Catalogue.of(sorted({r.category for r in learning} - {NOT_FOR_US}))
     start = time.perf_counter()
-    model = train(learning, catalogue, recipe).model
+    model = train(learning, catalogue, recipe, encoder=encoder).model
     seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model"

@@ -23,6 +23,7 @@ class Recipe:
     confidence: float = 0.95
     scope_loss: float = 0.02  # the share of the desk's own mails that scope limits may send to a person
     least_familiar: float = 0.25
+    encoder_gain: float = 0.005  # held-out macro-F1 that a sentence encoder must add to be used
     min_senders: int = 0
     exempt: tuple[str, ...] = ()  # words that enter the vocabulary however rare
     per_branch: int = 60_000

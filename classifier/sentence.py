@@ -8,6 +8,7 @@ can be read back from them. Needs numpy only.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,10 +20,10 @@ from classifier.encoder import EncoderError, Encodes, Identity
 from classifier.vector import Floats
 
 Array = NDArray[np.float64]
-Halves = NDArray[np.float16]
 
 # The same files on another processor give vectors with a cosine of 0.99 and more; another encoder's are near 0.
 LIKE = 0.97
+SHARPNESS = np.float32(2.0)  # of nearness: exp(-|a - b|²); 1 and 4 are no better (decision 0310)
 HOW = 'name its folder: [classifier] encoder = "DIR", or --encoder DIR'
 
 
@@ -30,29 +31,30 @@ HOW = 'name its folder: [classifier] encoder = "DIR", or --encoder DIR'
 class Sentences:
     """The part of a model that an encoder feeds.
 
-    All float32 of numbers that float16 holds, so that what is stored is what was measured.
-    `coefficients` [dimension, columns], added to the scores of the TF-IDF weights; `means`
-    [means, dimension], rows of length one: the middles of the desk's mails; `probes` [texts, dimension],
-    the vectors of a few fixed texts when the model was made.
+    All float32. `coefficients` [dimension + means, columns] belong to what `lifted` makes of a vector and
+    are added to the scores of the TF-IDF weights; `means` [means, dimension], rows of length one of numbers
+    that float16 holds: the middles of the mails it learned from, the first `ours` of them the desk's;
+    `probes` [texts, dimension], the vectors of a few fixed texts when the model was made.
     """
 
     identity: Identity
     coefficients: Floats
     means: Floats
+    ours: int
     probes: Floats
     encoder: Encodes | None = None
 
     @property
     def dimension(self) -> int:
-        return int(self.coefficients.shape[0])
+        return int(self.means.shape[1])
 
     def scores(self, vector: Floats) -> Array:
         """What the sentence adds to each column, float64 [columns]."""
-        return np.asarray(vector @ self.coefficients, dtype=np.float64)
+        return np.asarray(lifted(vector, self.means) @ self.coefficients, dtype=np.float64)
 
     def nearness(self, vector: Floats) -> float:
         """The cosine to the nearest middle of the desk's own mails."""
-        return float((self.means @ vector).max(initial=-1.0))
+        return float((self.means[: self.ours] @ vector).max(initial=-1.0))
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """The vectors of normalised texts. Raises `EncoderError` without an encoder."""
@@ -80,6 +82,13 @@ class Sentences:
             )
         return replace(self, encoder=encoder)
 
+    def digest(self) -> bytes:
+        """Equal for equal predictions of the sentence part."""
+        content = hashlib.sha256(repr((self.identity, self.ours)).encode())
+        content.update(self.coefficients.tobytes())
+        content.update(self.means.tobytes())
+        return content.digest()
+
     def facts(self) -> dict[str, Any]:
         """What the configuration of a stored model says of its encoder."""
         return {
@@ -87,25 +96,27 @@ class Sentences:
             "tokenizer_sha256": self.identity.tokenizer_sha256,
             "tokens": self.identity.tokens,
             "dimension": self.dimension,
+            "ours": self.ours,
         }
 
-    def arrays(self) -> dict[str, Halves]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """What is stored beside the weights."""
-        return {name: getattr(self, name).astype(np.float16) for name in ARRAYS}
+        return {name: getattr(self, name).astype(kind) for name, kind in ARRAYS.items()}
 
 
-ARRAYS = ("coefficients", "means", "probes")
+ARRAYS: dict[str, type] = {"coefficients": np.float32, "means": np.float16, "probes": np.float16}
 
 
 def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int) -> Sentences:
     """The part of a stored model that an encoder feeds, not yet bound. Raises ValueError if it does not fit."""
-    dimension = int(facts["dimension"])
-    if any(arrays[name].dtype != np.float16 or arrays[name].ndim != 2 for name in ARRAYS):
-        raise ValueError("sentence arrays must be float16 matrices")
-    if arrays["coefficients"].shape != (dimension, columns):
-        raise ValueError("sentence coefficients do not fit the encoder and the labels")
-    if any(arrays[name].shape[1] != dimension for name in ("means", "probes")):
+    dimension, ours = int(facts["dimension"]), int(facts["ours"])
+    shapes = {name: arrays[name].shape for name in ARRAYS}
+    if any(len(shape) != 2 for shape in shapes.values()):
+        raise ValueError("sentence arrays must be matrices")
+    if shapes["means"][1] != dimension or shapes["probes"][1] != dimension or not 0 <= ours <= shapes["means"][0]:
         raise ValueError("sentence means do not fit the encoder")
+    if shapes["coefficients"] != (dimension + shapes["means"][0], columns):
+        raise ValueError("sentence coefficients do not fit the encoder and the labels")
     if not all(np.isfinite(arrays[name]).all() for name in ARRAYS):
         raise ValueError("sentence arrays must be finite")
     identity = Identity(
@@ -114,7 +125,13 @@ def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int)
         tokens=int(facts["tokens"]),
     )
     coefficients, means, probes = (arrays[name].astype(np.float32) for name in ARRAYS)
-    return Sentences(identity=identity, coefficients=coefficients, means=means, probes=probes)
+    return Sentences(identity=identity, coefficients=coefficients, means=means, ours=ours, probes=probes)
+
+
+def lifted(vectors: Floats, means: Floats) -> Floats:
+    """The vectors, and how near each is to every mean: float32 [..., dimension + means]."""
+    near: Floats = np.exp(SHARPNESS * (vectors @ means.T - 1.0)).astype(np.float32)
+    return np.concatenate((vectors, near), axis=-1)
 
 
 def rounded(values: NDArray[Any]) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 
 from classifier.catalogue import NOT_FOR_US
 from classifier.corpus import CorpusError, Row, deduplicate, read_csv
+from classifier.encoder import Encodes
 from classifier.evaluate import Figures, train_and_evaluate
 from classifier.train import Recipe
 
@@ -25,7 +26,12 @@ Pair = tuple[tuple[Row, ...], tuple[Row, ...]]
 
 
 def suite(
-    data: Path, *, only: Sequence[str] = (), recipe: Recipe | None = None, tell: Callable[[str], None] | None = None
+    data: Path,
+    *,
+    only: Sequence[str] = (),
+    recipe: Recipe | None = None,
+    tell: Callable[[str], None] | None = None,
+    encoder: Encodes | None = None,
 ) -> dict[str, Figures]:
     """The figures of every set under `data` that is there; `only` names some of `SETS`."""
     found: dict[str, Figures] = {}
@@ -34,7 +40,7 @@ def suite(
             continue
         runs = []
         for learning, test in read(data / folder):
-            runs.append(train_and_evaluate(learning, test, recipe)[1])
+            runs.append(train_and_evaluate(learning, test, recipe, encoder=encoder)[1])
             if tell:
                 tell(f"{name}: run {len(runs)} accuracy {runs[-1].accuracy:.4f}")
         found[name] = mean(runs)

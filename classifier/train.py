@@ -18,11 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import corpus, folds, linear, measures
+from classifier.artifact import PROBES
 from classifier.catalogue import NOT_FOR_US, Catalogue
 from classifier.choice import choose
 from classifier.corpus import KEYWORD, CorpusError, Finding, Row
+from classifier.encoder import Encodes
+from classifier.joining import Joint
+from classifier.meaning import Meaning, told
 from classifier.measures import Array, Index
-from classifier.model import NEVER, Head, LinearModel, Scale, Scope, Signs, Weights
+from classifier.model import NEAR_SHARE, NEVER, Head, LinearModel, Scale, Scope, Signs, Weights
 from classifier.noise import NONE, Noise
 from classifier.pace import Pace, Step
 from classifier.recipe import Recipe
@@ -54,6 +58,8 @@ class HeadResult:
     probabilities: Array
     policy: Policy
     noise: Noise = NONE  # labels that are wrong at random
+    joint: Joint | None = None  # what a sentence encoder adds
+    joined: bool = False  # and whether it adds enough: then scores, thresholds and sets are of both together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +78,12 @@ def train(
     recipe: Recipe | None = None,
     *,
     progress: Callable[[Step], None] | None = None,
+    encoder: Encodes | None = None,
 ) -> Trained:
-    """The model of `rows`; raises `CorpusError` with the first fatal finding."""
+    """The model of `rows`; raises `CorpusError` with the first fatal finding.
+
+    With an `encoder` the folds decide whether the model uses it; raises `EncoderError` when that cannot run.
+    """
     recipe = recipe or Recipe()
     findings = corpus.check(rows, catalogue)
     fatal = next((f for f in findings if f.fatal), None)
@@ -86,10 +96,13 @@ def train(
     asked = [(name, rows_of) for name in HEADS if len(rows_of := labelled(kept, name)) >= 2]
     sizes = [(name, len({value_of(kept[i], name) for i in at})) for name, at in asked]
     pace = Pace(progress or (lambda _step: None), sizes, _pieces(recipe))
+    given = meaning = Meaning.of(encoder, kept, recipe.encoder_gain)
     pieces: list[tuple[HeadResult, linear.Fitted]] = []
     for name, at in asked:
         with pace.head(name):
-            pieces.append(_head(name, kept, at, learned, recipe))
+            pieces.append(_head(name, kept, at, learned, recipe, meaning=meaning))
+        if name == "category" and not pieces[-1][0].joined:
+            meaning = None  # a desk whose categories do not gain pays for no encoder
     weights = Weights.of(
         np.hstack([f.coefficients for _, f in pieces]), np.concatenate([f.intercepts for _, f in pieces])
     )
@@ -102,7 +115,12 @@ def train(
         scope=_scope(kept, learned, results["category"], recipe),
         catalogue=catalogue,
     )
-    model = replace(model, model_id=identify(model, recipe.name), card=_card(kept, recipe, results))
+    if meaning is not None:
+        kept_parts = [(len(r.head.labels), r.joint if r.joined else None) for r, _ in pieces]
+        model = replace(model, sentences=meaning.sentences(kept_parts, PROBES))
+    card = _card(kept, recipe, results)
+    card["sentence_encoder"] = told(given, {name: (r.joint, r.joined) for name, r in results.items()})
+    model = replace(model, model_id=identify(model, recipe.name), card=card)
     return Trained(model=model, rows=kept, findings=findings, results=results)
 
 
@@ -142,7 +160,7 @@ def window(rows: tuple[Row, ...], limit: int) -> tuple[Row, ...]:
 
 
 def _head(
-    name: str, rows: Sequence[Row], at: Index, learned: Learned, recipe: Recipe
+    name: str, rows: Sequence[Row], at: Index, learned: Learned, recipe: Recipe, *, meaning: Meaning | None
 ) -> tuple[HeadResult, linear.Fitted]:
     values = [value_of(rows[i], name) for i in at]
     labels = tuple(sorted(set(values)))
@@ -160,6 +178,11 @@ def _head(
     chosen = choose(problem, recipe)
     problem, setting, held, heard = chosen.problem, chosen.setting, chosen.held, chosen.heard
     scores = held.scores(setting.blend)
+    cold = linear.temperature(scores, truth, heard) if meaning and len(truth) else 1.0
+    joint = meaning.join(scores / cold, problem, at) if meaning else None
+    joined = meaning is not None and meaning.gains(joint)
+    if joint is not None and joined:
+        scores = joint.scores
     judged = np.arange(len(truth))
     shift = np.zeros(len(labels))
     if name in recipe.even and len(truth):
@@ -186,8 +209,12 @@ def _head(
         probabilities=probabilities,
         policy=policy,
         noise=heard,
+        joint=joint,
+        joined=joined,
     )
     fitted = linear.fit(problem, setting, held.spreads)
+    if joint is not None and joined:
+        fitted = joint.words(fitted, cold)
     return result, replace(fitted, intercepts=fitted.intercepts - shift)
 
 
@@ -225,10 +252,11 @@ def _scope(rows: Sequence[Row], learned: Learned, result: HeadResult, recipe: Re
             tier_decides=recipe.tier_decides,
             languages=recipe.languages,
         )
+    near = result.joint.near if result.joint is not None and result.joined else np.zeros(len(ours))
     signs = [
-        Signs.of(result.head.labels, scores, float(familiar))
-        for scores, familiar in zip(
-            result.scores[ours] / result.head.temperature, learned.familiar[result.rows][ours], strict=True
+        Signs.of(result.head.labels, scores, float(familiar), float(close))
+        for scores, familiar, close in zip(
+            result.scores[ours] / result.head.temperature, learned.familiar[result.rows][ours], near[ours], strict=True
         )
     ]
     familiar = np.array([s.familiar for s in signs])
@@ -241,6 +269,12 @@ def _scope(rows: Sequence[Row], learned: Learned, result: HeadResult, recipe: Re
         tier_decides=recipe.tier_decides,
         languages=recipe.languages,
     )
+    if result.joined:
+        # Nearness knows words that nobody wrote before: what the words alone cannot place is no stranger yet.
+        scale = Scale.of(near[ours])
+        scope = replace(
+            scope, near=scale, near_share=NEAR_SHARE, familiar_share=0.0, least_familiar=recipe.least_familiar
+        )
     return replace(scope, least=float(np.quantile([scope.belongs(s) for s in signs], recipe.scope_loss)))
 
 
@@ -288,4 +322,6 @@ def identify(model: LinearModel, name: str) -> str:
         content.update(array.tobytes())
     content.update(repr((model.heads, model.scope, model.catalogue, model.vectoriser.words)).encode())
     content.update(repr(model.vectoriser.chars).encode())
+    if model.sentences:
+        content.update(model.sentences.digest())
     return f"{name}-{content.hexdigest()[:12]}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from classifier.corpus import Row
     from classifier.evaluate import Figures
 
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PERCENT = frozenset({"accuracy", "macro_f1", "coverage", "misroute", "misroute_upper", "majority"})
 
@@ -32,6 +33,7 @@ _PERCENT = frozenset({"accuracy", "macro_f1", "coverage", "misroute", "misroute_
 @click.option("--reject-label", default="", help="The label of mails that are none of the desk's business.")
 @click.option("--suite", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Public sets.")
 @click.option("--only", multiple=True, help="With --suite: only this set (may be repeated).")
+@click.option("--encoder", type=_FOLDER, help="A sentence encoder; used where held-out mails say that it helps.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(  # noqa: PLR0913 - one per option
     *,
@@ -42,20 +44,23 @@ def command(  # noqa: PLR0913 - one per option
     reject_label: str,
     folder: Path | None,
     only: tuple[str, ...],
+    encoder: Path | None,
     as_json: bool,
 ) -> None:
     """Measure the classifier: train on --train alone, test on --test; or every set under --suite."""
     if folder is not None:
         if learning or test:
             raise click.UsageError("either --suite or --train with --test")
-        _print_suite(folder, only, as_json=as_json)
+        _print_suite(folder, only, encoder, as_json=as_json)
         return
     if learning is None or test is None:
         raise click.UsageError("--train and --test are needed (or --suite)")
     wanted = tuple(name.strip() for name in text.split(",") if name.strip())
     if not wanted or not label.strip():
         raise click.UsageError("--text and --label name columns: at least one each")
-    figures = measured(learning, test, text=wanted, label=label.strip(), reject_label=reject_label.strip())
+    figures = measured(
+        learning, test, text=wanted, label=label.strip(), reject_label=reject_label.strip(), encoder=encoder
+    )
     if as_json:
         click.echo(json.dumps(_plain(figures)))
     else:
@@ -63,11 +68,18 @@ def command(  # noqa: PLR0913 - one per option
 
 
 def measured(
-    learning: Path, test: Path, *, text: tuple[str, ...], label: str, reject_label: str = ""
+    learning: Path,
+    test: Path,
+    *,
+    text: tuple[str, ...],
+    label: str,
+    reject_label: str = "",
+    encoder: Path | None = None,
 ) -> Mapping[str, object]:
     """The figures of the default pipeline, trained on `learning` alone. Raises Unusable; notes go to stderr."""
     from classifier.corpus import CorpusError  # noqa: PLC0415 - scikit-learn costs seconds
     from classifier.evaluate import train_and_evaluate  # noqa: PLC0415
+    from daemon.learning.sentences import remembering  # noqa: PLC0415
     from daemon.learning.table import Columns, read_table  # noqa: PLC0415
 
     columns = Columns(text=text, label=label)
@@ -80,7 +92,7 @@ def measured(
     taught, asked = _taught(sides[0], learning), sides[1]
     _compare(taught, asked, learning, test)
     try:
-        _, figures = train_and_evaluate(taught, asked)
+        _, figures = train_and_evaluate(taught, asked, encoder=remembering(encoder))
     except CorpusError as error:
         raise Unusable(f"{learning}: {error}") from None
     return {**asdict(figures), "n_train": len(taught), "leaked": _leaked(taught, asked)}
@@ -122,12 +134,13 @@ def _leaked(taught: tuple[Row, ...], asked: tuple[Row, ...]) -> int:
     return sum(1 for row in asked if near_key(row) in seen)
 
 
-def _print_suite(folder: Path, only: tuple[str, ...], *, as_json: bool) -> None:
+def _print_suite(folder: Path, only: tuple[str, ...], encoder: Path | None, *, as_json: bool) -> None:
     from classifier.corpus import CorpusError  # noqa: PLC0415
     from classifier.suite import suite  # noqa: PLC0415
+    from daemon.learning.sentences import remembering  # noqa: PLC0415
 
     try:
-        found: dict[str, Figures] = suite(folder, only=only, tell=_note)
+        found: dict[str, Figures] = suite(folder, only=only, tell=_note, encoder=remembering(encoder))
     except CorpusError as error:
         raise Unusable(str(error)) from None
     except OSError as error:

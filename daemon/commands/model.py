@@ -71,10 +71,11 @@ def show(config: str | None, *, model: str, as_json: bool) -> None:
     """Show the card and the evidence of MODEL (default: the one that serves)."""
     from daemon.learning import shelf  # noqa: PLC0415
 
-    folder = _folder(configured(config))
+    settings = configured(config)
+    folder = _folder(settings)
     path = _path(folder, model or models.active(folder))
     card, evidence = shelf.card_of(path), shelf.evidence_of(path)
-    shelf.load(path)  # says in one line when it is damaged
+    shelf.load(path, str(settings.classifier.encoder or ""))  # says in one line when it is damaged
     if as_json:
         click.echo(json.dumps({"card": card, "evidence": asdict(evidence) if evidence else None}, default=str))
         return
@@ -92,6 +93,9 @@ def show(config: str | None, *, model: str, as_json: bool) -> None:
         for name, head in heads.items():
             labels = ", ".join(f"{label} {count}" for label, count in head["labels"].items())
             click.echo(f"  {name}: {labels}")
+    encoder = card.get("sentence_encoder")
+    if isinstance(encoder, Mapping):
+        click.echo(f"  sentence encoder {'used' if encoder['used'] else 'not used'}: {encoder['why']}")
     if (path / shelf.REPORT_HTML).is_file():
         click.echo(f"  report: {path / shelf.REPORT_HTML}")
 

@@ -39,6 +39,7 @@ _SHOWN = ("accuracy", "macro_f1", "coverage", "misroute", "misroute_upper", "ece
 @click.option("--output", type=click.Path(path_type=Path), help="Write the model there instead of the state directory.")
 @click.option("--activate", is_flag=True, help="Let it serve when the gate has nothing against it.")
 @click.option("--quick", is_flag=True, help="Refit the serving model with the newest labels, in under a minute.")
+@click.option("--encoder", type=click.Path(exists=True, file_okay=False), help="Sentence encoder, used if it helps.")
 @click.option("--scheduler", default="", help="Spread the search over a Dask scheduler's workers: tcp://HOST:PORT.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
@@ -53,6 +54,7 @@ def command(  # noqa: PLR0913 - one per option
     output: Path | None,
     activate: bool,
     quick: bool,
+    encoder: str | None,
     scheduler: str,
     as_json: bool,
 ) -> int:
@@ -61,14 +63,18 @@ def command(  # noqa: PLR0913 - one per option
         raise click.UsageError("--output writes a model to a place of its own: it cannot serve from there")
     if quick and scheduler:
         raise click.UsageError("--quick searches for nothing: there is nothing to spread")
+    if quick and encoder:
+        raise click.UsageError("--quick keeps the encoder that the serving model has ([classifier] encoder)")
     if quick and named:
         raise click.UsageError("--quick learns from what the serving model learned from, and the store")
     settings = _settings(config, named, output)
     experiment = _experiment(recipe, seed, text, label)
     if quick and settings is not None:
         return _quick(settings, experiment, activate=activate, as_json=as_json)
+    sources = named or ("store",)
+    chosen = encoder or str((settings and settings.classifier.encoder) or "")
     with _machines(scheduler):
-        return _full(settings, experiment, named or ("store",), output, activate=activate, as_json=as_json)
+        return _full(settings, experiment, sources, output, encoder=chosen, activate=activate, as_json=as_json)
 
 
 @contextmanager
@@ -114,6 +120,7 @@ def _full(
     named: tuple[str, ...],
     output: Path | None,
     *,
+    encoder: str,
     activate: bool,
     as_json: bool,
 ) -> int:
@@ -126,7 +133,7 @@ def _full(
     _tell(material)
     before = serving.before(folder, made) if made and folder else None
     with _progress() as progress:
-        outcome = desk.full(material, experiment, before, progress)
+        outcome = desk.full(material, experiment, before, progress, encoder=encoder)
     evidence = desk.evidence(outcome, named, datetime.now(UTC))
     if output is not None or folder is None or settings is None:
         path = output or Path(outcome.model.model_id)
@@ -159,8 +166,8 @@ def _quick(settings: Settings, experiment: Experiment, *, activate: bool, as_jso
             click.echo(json.dumps({"model": None, "activated": False}) if as_json else "nothing new was said")
             return 0
         named, material = desk.replayed(tx, folder, made, experiment)
-    kept = desk.quick(named, material, folder, experiment, now)
-    _index(settings, shelf.load(kept.path))
+    kept = desk.quick(named, material, folder, experiment, now, encoder=made.encoder)
+    _index(settings, shelf.load(kept.path, made.encoder))
     activated = serving.activate(folder, kept.model, made, now=datetime.now(UTC)) if activate else None
     serves = isinstance(activated, serving.Activated)
     shelf.prune(folder)
@@ -227,6 +234,7 @@ def _facts(outcome: Outcome, path: Path, *, serves: bool) -> dict[str, object]:
         "figures": asdict(outcome.figures) if outcome.figures else None,
         "baselines": {name: asdict(figures) for name, figures in outcome.baselines},
         "compared_with": outcome.compared_with,
+        "sentence_encoder": outcome.model.card.get("sentence_encoder"),
         "refusals": [asdict(each) for each in outcome.judgement.refusals],
         "activated": serves,
     }
@@ -240,6 +248,9 @@ def _print(outcome: Outcome, path: Path, *, serves: bool) -> None:
         _line("always the largest class", {"accuracy": outcome.figures.majority})
         for name, figures in outcome.baselines:
             _line(name, asdict(figures))
+    encoder = outcome.model.card.get("sentence_encoder")
+    if isinstance(encoder, Mapping) and "dimension" in encoder:
+        click.echo(f"sentence encoder {'used' if encoder['used'] else 'not used'}: {encoder['why']}")
     click.echo(f"report: {path / 'report.html'} (and report.json)")
     for each in outcome.judgement.refusals:
         click.echo(f"refused by {each.rule}: {each.words}")

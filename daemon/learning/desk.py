@@ -20,6 +20,7 @@ from daemon.errors import Unusable
 from daemon.learning import shelf, sources, training
 from daemon.learning.experiment import Experiment
 from daemon.learning.gate import Refusal
+from daemon.learning.sentences import remembering
 from daemon.learning.training import Outcome, Progress
 from daemon.reader.model import catalogue_of
 from daemon.store import labels
@@ -86,9 +87,15 @@ def gather(
 
 
 def full(
-    material: Material, experiment: Experiment, before: training.Before | None, progress: Progress
+    material: Material,
+    experiment: Experiment,
+    before: training.Before | None,
+    progress: Progress,
+    *,
+    encoder: str = "",
 ) -> training.Outcome:
     """The whole run over `material`. Raises Unusable before any work when it cannot be learned from."""
+    sentences = remembering(Path(encoder) if encoder else None)
     if material.rows:  # without them the catalogue's own words teach alone
         training.check(material.rows, material.catalogue)
     return training.run(
@@ -98,6 +105,7 @@ def full(
         before=before,
         golden=material.golden,
         progress=progress,
+        encoder=sentences,
     )
 
 
@@ -134,16 +142,28 @@ def replayed(tx: Connection, folder: Path, policy: Policy, experiment: Experimen
     return named, gather(named, experiment, policy, tx)
 
 
-def quick(named: tuple[str, ...], material: Material, folder: Path, experiment: Experiment, now: datetime) -> Kept:
+def quick(
+    named: tuple[str, ...],
+    material: Material,
+    folder: Path,
+    experiment: Experiment,
+    now: datetime,
+    *,
+    encoder: str = "",
+) -> Kept:
     """A quick refit of the serving model on its own rows and the newest labels together; kept, not activated.
 
     It inherits the twin, so that the next full run is compared on equal terms. Raises Unusable.
     """
     active = models.active(folder)
     path = models.path_of(folder, active)
-    base = shelf.load(path)
+    base = shelf.load(path, encoder)
     trained = training.quick(
-        (*material.rows, *material.taught_words), material.catalogue, material.recipe, like=base.card
+        (*material.rows, *material.taught_words),
+        material.catalogue,
+        material.recipe,
+        like=base.card,
+        encoder=remembering(Path(encoder)) if base.sentences else None,
     )
     kept = replace(trained.model, card={**trained.model.card, "experiment": experiment.as_dict(), "quick_of": active})
     refusals = _lost(base.card, kept.card)
@@ -159,7 +179,7 @@ def quick(named: tuple[str, ...], material: Material, folder: Path, experiment: 
         baselines={},
         against={active: refusals},
     )
-    target = shelf.keep(folder, kept, shelf.load_twin(path), noted, None)
+    target = shelf.keep(folder, kept, shelf.load_twin(path, encoder), noted, None)
     return Kept(model=kept.model_id, path=target, rows=training.labelled(trained.rows), refusals=refusals)
 
 

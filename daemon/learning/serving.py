@@ -38,7 +38,7 @@ def before(folder: Path, policy: Policy) -> Before:
     active = models.active(folder)
     if active != models.STARTER:
         try:
-            twin = shelf.load_twin(folder / active)
+            twin = shelf.load_twin(folder / active, policy.encoder)
         except Unusable:
             twin = None  # broken on disk: nobody to compare with, and a new model is welcome
         if twin is not None:
@@ -63,7 +63,7 @@ def activate(
             raise Unusable("the starter is no candidate: 'firstline model rollback' goes back to it")
         return Activated(model=model, before=serving)
     path = models.path_of(folder, model)
-    candidate = shelf.load(path)
+    candidate = shelf.load(path, policy.encoder)
     _same_desk(candidate, policy)
     evidence = shelf.evidence_of(path)
     if evidence is None:
@@ -82,7 +82,7 @@ def stand_in_shadow(folder: Path, model: str, policy: Policy) -> None:
     """Let `model` predict beside the serving one. No gate: it decides nothing. Raises Unusable for one of no use."""
     if model == models.active(folder):
         raise Unusable(f"{model} serves already: only another one can stand in its shadow")
-    _same_desk(shelf.load(models.path_of(folder, model)), policy)
+    _same_desk(shelf.load(models.path_of(folder, model), policy.encoder), policy)
     models.set_shadow(folder, model)
 
 

@@ -75,17 +75,17 @@ def place(
     _write_evidence(target, evidence, report)
 
 
-def load(path: Path) -> LinearModel:
-    """The model of a directory; raises Unusable with one line."""
+def load(path: Path, encoder: str = "") -> LinearModel:
+    """The model of a directory, with the sentence encoder of that folder if it needs one. Raises Unusable."""
     try:
-        return artifact.load(path)
+        return artifact.load(path, Path(encoder) if encoder else None)
     except artifact.ArtifactError as error:
         raise Unusable(f"model refused: {error}") from None
 
 
-def load_twin(path: Path) -> LinearModel:
+def load_twin(path: Path, encoder: str = "") -> LinearModel:
     """The twin that was measured; the model itself when it has none."""
-    return load(path / TWIN) if (path / TWIN).is_dir() else load(path)
+    return load(path / TWIN if (path / TWIN).is_dir() else path, encoder)
 
 
 def evidence_of(path: Path) -> Evidence | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from classifier import corpus, rules
 from classifier.catalogue import NOT_FOR_US, Catalogue
 from classifier.corpus import KEYWORD, TERSE, CorpusError, Finding, Row
+from classifier.encoder import Encodes
 from classifier.evaluate import Figures, evaluate
 from classifier.model import LinearModel
 from classifier.pace import Step
@@ -26,6 +27,7 @@ from daemon.learning.experiment import Experiment
 from daemon.learning.gate import Judgement, Terms, judgement
 from daemon.learning.split import split
 
+DECIDED = -1.0  # the gain that is asked of a sentence encoder once the folds of a full training chose it
 CURVE_ROWS = 20_000  # four more fits: above this the curve is flat and the wait is long
 # Where each part ends, by its share of the time at 10,000 rows.
 MEASURED, TRAINED, COMPARED = 0.5, 0.85, 0.88
@@ -77,16 +79,26 @@ def run(
     before: Before | None = None,
     golden: Sequence[Row] = (),
     progress: Progress = lambda _share, _what: None,
+    encoder: Encodes | None = None,
 ) -> Outcome:
-    """Train, measure, train again on everything, judge. `progress` gets the share that is done and what is next."""
+    """Train, measure, train again on everything, judge. `progress` gets the share that is done and what is next.
+
+    Whether an `encoder` is used is decided where the twin learns; the model that serves follows.
+    """
     began = time.perf_counter()
     check(rows, catalogue)
     recipe = experiment.recipe
     taught, held = split(rows, share=experiment.data.test_share, most=experiment.data.test_rows, seed=recipe.seed)
     try:
-        measured = train(taught, catalogue, recipe, progress=_part(progress, 0.0, MEASURED, "measuring"))
-        told = _part(progress, MEASURED, TRAINED, "training")
-        final = train(rows, catalogue, _settled(recipe, measured), progress=told)
+        told = _part(progress, 0.0, MEASURED, "measuring")
+        measured = train(taught, catalogue, recipe, progress=told, encoder=encoder)
+        final = train(
+            rows,
+            catalogue,
+            _settled(recipe, measured),
+            progress=_part(progress, MEASURED, TRAINED, "training"),
+            encoder=encoder if measured.model.sentences else None,
+        )
     except CorpusError as error:
         raise Unusable(f"training is not possible: {error}") from None
     progress(TRAINED, "comparing")
@@ -107,7 +119,12 @@ def run(
     active = before.twin if before and isinstance(before.twin, LinearModel) else None
     curve = _curve(rows, catalogue, recipe, _part(progress, COMPARED, 1.0, "learning curve"))
     report = build(measured, test=held if figures else (), active=active, comparisons=judged.comparisons, curve=curve)
-    card = {**final.model.card, "experiment": experiment.as_dict(), "twin": measured.model.model_id}
+    card = {
+        **final.model.card,
+        "experiment": experiment.as_dict(),
+        "twin": measured.model.model_id,
+        "sentence_encoder": measured.model.card["sentence_encoder"],
+    }
     return Outcome(
         model=replace(final.model, card=card),
         twin=measured.model,
@@ -127,8 +144,17 @@ def run(
     )
 
 
-def quick(rows: Sequence[Row], catalogue: Catalogue, recipe: Recipe, *, like: dict[str, object]) -> Trained:
+def quick(
+    rows: Sequence[Row],
+    catalogue: Catalogue,
+    recipe: Recipe,
+    *,
+    like: dict[str, object],
+    encoder: Encodes | None = None,
+) -> Trained:
     """A refit on old and new rows together (replay) with the settings that `like`, a model's card, was trained with.
+
+    `encoder` is that of the model, None when it uses none.
 
     No search and three folds for the calibration: a minute at 10,000 rows, where the full run takes several.
     Raises Unusable.
@@ -139,7 +165,8 @@ def quick(rows: Sequence[Row], catalogue: Catalogue, recipe: Recipe, *, like: di
     cost = setting.get("cost")
     costs = (float(cost),) if isinstance(cost, int | float) and cost > 0 else (1.0,)
     try:
-        return train(rows, catalogue, replace(recipe, costs=costs, sharpness=(0.0,), blend=False, folds=3))
+        settled = replace(recipe, costs=costs, sharpness=(0.0,), blend=False, folds=3, encoder_gain=DECIDED)
+        return train(rows, catalogue, settled, encoder=encoder)
     except CorpusError as error:
         raise Unusable(f"training is not possible: {error}") from None
 
@@ -164,7 +191,7 @@ def _settled(recipe: Recipe, measured: Trained) -> Recipe:
     """The recipe without the search: what was chosen for the twin's categories."""
     setting = measured.results["category"].setting
     sharpness = (0.0, setting.sharpness) if setting.sharpness else (0.0,)
-    return replace(recipe, costs=(setting.cost,), sharpness=sharpness)
+    return replace(recipe, costs=(setting.cost,), sharpness=sharpness, encoder_gain=DECIDED)
 
 
 def _measured(

@@ -22,8 +22,9 @@ _Stamp = tuple[int, int] | None
 class Beside:
     """For one worker. `folder` is None where there are no models of a desk."""
 
-    def __init__(self, folder: Path | None, serving: Classifier) -> None:
+    def __init__(self, folder: Path | None, serving: Classifier, encoder: str = "") -> None:
         self._folder = folder
+        self._encoder = Path(encoder) if encoder else None
         self.serving = serving
         self._index_stamp: _Stamp = None
         self._index: Nearest | None = None
@@ -73,7 +74,7 @@ class Beside:
         from classifier import artifact  # noqa: PLC0415 - see above
 
         try:
-            self._shadow = artifact.load(folder / name)
+            self._shadow = artifact.load(folder / name, self._encoder)
         except (artifact.ArtifactError, MemoryError):
             return False
         return True

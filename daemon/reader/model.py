@@ -31,7 +31,7 @@ def load_classifier(model: str, policy: Policy) -> tuple[Classifier, str]:
 
     directory = starter.path() if model == "starter" else Path(model)
     try:
-        return artifact.load(directory), ""
+        return artifact.load(directory, Path(policy.encoder) if policy.encoder else None), ""
     except artifact.ArtifactError as error:
         return _rules(policy), f"model {directory.name} refused, keywords rule instead: {error}"
 

@@ -215,6 +215,9 @@ def _files(settings: Settings) -> Iterator[Fault]:
     model = settings.classifier.model
     if model not in {"starter", "none"} and not Path(model).is_dir():
         yield Fault(("classifier", "model"), f'folder {model} does not exist (or use "starter" or "none")')
+    encoder = settings.classifier.encoder
+    if encoder is not None and not encoder.is_dir():
+        yield Fault(("classifier", "encoder"), f"folder {encoder} does not exist")
 
 
 def _listeners(settings: Settings) -> Iterator[Fault]:
