@@ -91,7 +91,7 @@ class Notice:
     text: str = ""  # the words of a person (REPLY, FORWARD) or of the requester (TEAM); never rendered as a template
     attach_inbound: int | None = None  # inbound id whose raw mail goes along (TEAM, FORWARD)
     orders: tuple[str, ...] = ()  # agent commands offered as one-click links (TEAM), e.g. "#take"
-    wishes: tuple[str, ...] = ()  # what a requester may order with one click (`core.click`)
+    wishes: tuple[str, ...] = ()  # what a requester may order with one click (`loops.click`)
     lists: tuple[tuple[str, tuple[str, ...]], ...] = ()  # headed lines of ours, in order (AGENDA, REPORT)
     attach_own: bool = False  # what we store of the addressee goes along (DATA)
     news: tuple[str, ...] = ()  # what happened, in words of ours (STATUS, REMINDER)

@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.core.address import Address
-from daemon.core.click import click, unsubscribing
 from daemon.core.compose import Stamp, compose
 from daemon.core.decision import Decision
 from daemon.core.letter import Letter, bare_subject
@@ -26,6 +25,7 @@ from daemon.core.ticket import Ticket
 from daemon.core.token import bounce_address, carries_marks, message_id, reply_address
 from daemon.errors import Unavailable
 from daemon.languages import say_instant
+from daemon.loops.click import click, unsubscribing
 from daemon.render import Renderer
 from daemon.store import apply, inbound, outbox, promises, requests
 

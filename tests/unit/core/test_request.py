@@ -24,7 +24,6 @@ from builders import (
     some_credits,
 )
 
-from daemon.core.click import click
 from daemon.core.clues import Clues
 from daemon.core.context import Context
 from daemon.core.decide import decide
@@ -36,6 +35,7 @@ from daemon.core.sla import promise
 from daemon.core.ticket import Status, Ticket
 from daemon.core.token import Mark, OwnId, carries_marks, order_mark, read_order_mark, redact
 from daemon.core.trust import Proof, Trust
+from daemon.loops.click import click
 from daemon.render import TEXT_BYTES, Renderer
 
 POLICY: Policy = a_policy()
