@@ -27,10 +27,10 @@ def missing_libraries() -> tuple[str, ...]:
 def _nameserver(value: Any) -> Endpoint:
     """`192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`."""
     text = value if isinstance(value, str) else ""
-    host, _, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
+    host, colon, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
     if text.startswith("[") and text.endswith("]"):
-        host, port = text, ""
-    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0 if port else _DNS_PORT
+        host, colon, port = text, "", ""
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0 if colon else _DNS_PORT
     try:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]") if 0 < number <= 65535 else "")
     except ValueError:
