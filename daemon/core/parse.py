@@ -8,6 +8,7 @@ forwarded mails, delivery reports (decision 0020). `parse` raises nothing but `U
 
 from __future__ import annotations
 
+import email
 import email.errors
 import email.utils
 import logging
@@ -30,6 +31,7 @@ from daemon.core.fields import Block, Field, read_block
 from daemon.core.identifier import all_ids, first_id
 from daemon.core.limits import Limits
 from daemon.core.message import Header, Mailbox, Message
+from daemon.core.orderly import dated, is_flawless
 from daemon.core.parts import build
 from daemon.core.prefix import strip_prefixes
 from daemon.core.quote import About
@@ -119,6 +121,8 @@ def _structure(raw: bytes, block: Block) -> tuple[Mime, datetime | None, tuple[s
     """The MIME message, the date and the defects, from mail-parser; from the stdlib alone where that fails."""
     head = _parser_head(block.fields) + b"\n"
     whole = len(raw) - block.body_start <= _WHOLE_BYTES and not _CODEC_TRICK.search(raw, block.body_start)
+    if (known := _orderly(raw, block, head, whole=whole)) is not None:
+        return known
     defects: list[str] = []
     date: datetime | None = None
     mime: Mime | None = None
@@ -130,6 +134,22 @@ def _structure(raw: bytes, block: Block) -> tuple[Mime, datetime | None, tuple[s
     except _SURPRISES as error:
         defects.append(f"mail-parser: {type(error).__name__}")
     return mime if mime is not None else _structure_alone(head, raw, block.body_start), date, tuple(defects)
+
+
+def _orderly(
+    raw: bytes, block: Block, head: bytes, *, whole: bool
+) -> tuple[Mime, datetime | None, tuple[str, ...]] | None:
+    """The same for mail of which it is known what mail-parser says; None for any other."""
+    date = dated({field.name: field.unfolded for field in reversed(block.fields)})
+    if date is None:
+        return None
+    if not whole:
+        return _structure_alone(head, raw, block.body_start), date, ()
+    try:
+        mime = email.message_from_bytes(head + raw[block.body_start :])
+        return (mime, date, ()) if is_flawless(mime) else None
+    except _SURPRISES:
+        return None
 
 
 def _structure_alone(head: bytes, raw: bytes, start: int) -> Mime:
