@@ -74,7 +74,7 @@ class Sentences:
         if encoder.dimension != self.dimension:
             raise EncoderError(f"asks for vectors of {self.dimension} numbers, the encoder gives {encoder.dimension}")
         found = encoder.encode(texts)
-        likeness = (found * self.probes).sum(axis=1)
+        likeness = 1.0 - ((found - self.probes) ** 2).sum(axis=1) / 2.0  # the cosine; 1 where both say nothing
         if float(likeness.min(initial=1.0)) < LIKE:
             raise EncoderError(
                 f"gets other vectors from the encoder here than where it was trained (cosine {likeness.min():.3f}): "
