@@ -15,6 +15,7 @@ from daemon.core.access import placed, zone_of
 from daemon.core.acknowledge import acknowledge, clocks_for, promise_for, team_notices
 from daemon.core.address import Address, parse_path
 from daemon.core.agent import decide_agent
+from daemon.core.closing import RATE
 from daemon.core.command import read_orders
 from daemon.core.context import Context
 from daemon.core.credit import canonical
@@ -27,7 +28,7 @@ from daemon.core.notice import NoticeKind
 from daemon.core.outside import decide_outside
 from daemon.core.policy import Policy
 from daemon.core.reading import Readability, Reading
-from daemon.core.request import asks_for_data, decide_request, stranger_with_mark, with_data
+from daemon.core.request import asks_for_data, decide_request, says_more, stranger_with_mark, with_data
 from daemon.core.route import Route, route, route_robot
 from daemon.core.ticket import Status, Ticket, TicketId
 from daemon.core.trust import Proof
@@ -197,7 +198,8 @@ def _follow_up(reading: Reading, context: Context, ticket: Ticket, policy: Polic
 
 def _clicked(reading: Reading, context: Context, match: Match, policy: Policy, now: datetime) -> Decision | None:
     """A one-click link of a ticket that is closed for good, or one that was made for somebody else: no new ticket."""
-    if reading.clues.mark is None:
+    mark = reading.clues.mark
+    if mark is None or (says_more(reading) and not mark.word.startswith(RATE)):
         return None
     ticket = context.ticket(match.hint) if match.hint is not None else None
     if ticket is not None and not stranger_with_mark(reading, policy):

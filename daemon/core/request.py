@@ -118,15 +118,30 @@ def decide_request(
         case Wish.YES:
             return _close(ticket, policy, follow_up, now)
         case Wish.STATUS:
-            return _tell_status(reading, ticket, context, policy, follow_up, now)
+            told = _tell_status(reading, ticket, context, policy, follow_up, now)
+            return _read_by_the_team(told, reading, follow_up)
         case Wish.MUTE:
-            return _order(ticket, "unsubscribed", muted=True)
+            return _read_by_the_team(_order(ticket, "unsubscribed", muted=True), reading, follow_up)
         case Wish.DATA:
             return _send_data(reading, ticket, context, policy, follow_up, now)
         case Wish.THANKS if ticket.status in _ENDED:
             return _order(ticket, "thanks")
         case _:
             return None
+
+
+def says_more(reading: Reading) -> bool:
+    """True when there are words beside the order: somebody may have written a request into a mail that a link made."""
+    text = reading.message.body.new
+    return bool(text.strip()) and read_wish(text, answer=True) is None
+
+
+def _read_by_the_team(order: Decision, reading: Reading, follow_up: Decision) -> Decision:
+    """The order, and its words to the team when it has any: nobody's words are lost."""
+    if order.entry is not EntryKind.ORDER or not says_more(reading):
+        return order
+    told = (notice for notice in follow_up.notices if notice.kind is NoticeKind.TEAM)
+    return replace(order, notices=(*order.notices, *told))
 
 
 def _order(ticket: Ticket, reason: str, *, notices: tuple[Notice, ...] = (), muted: bool | None = None) -> Decision:

@@ -307,6 +307,25 @@ def test_a_click_on_a_ticket_closed_for_good_opens_nothing() -> None:
     assert (closed.opening, closed.status) == (None, None)
 
 
+@pytest.mark.parametrize("mark", ["status", "unsubscribe"])
+def test_words_in_a_clicked_mail_are_read(mark: str) -> None:
+    """Somebody takes an old mail from his sent folder and writes a new problem into it: the team gets it."""
+    decision = decided("The other printer burns.", mark=mark, proof=Proof.TOKEN)
+
+    assert NoticeKind.TEAM in {notice.kind for notice in decision.notices}
+    assert NoticeKind.TEAM not in {notice.kind for notice in decided("", mark=mark, proof=Proof.TOKEN).notices}
+
+
+def test_words_in_a_click_on_a_ticket_closed_for_good_are_a_new_request() -> None:
+    """Nobody would look at them there."""
+    ticket = a_ticket(status=Status.CLOSED, solved_at=NOW - timedelta(days=90))
+
+    decision = decided("The other printer burns.", mark="status", proof=Proof.TOKEN, ticket=ticket, shut=True)
+
+    assert decision.opening is not None
+    assert decision.opening.link_hint == ticket.id
+
+
 def test_somebody_elses_link_orders_nothing() -> None:
     """A letter was forwarded, or he has two addresses: kept, the digest tells, no new ticket."""
     mark = a_mark("rate-1", person=an_address("other@example.org"))
