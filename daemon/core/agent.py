@@ -44,7 +44,7 @@ def decide_agent(
     if identity is None or reading.trust.proof < Proof.PERSON or not match.proven or context.id_reused:
         return _unproven(reading, ticket)
     orders = read_orders(reading.message.body.new)
-    if orders.has(Verb.UNDO) and context.named is not None:
+    if (orders.has(Verb.UNDO) or orders.has(Verb.SPLIT)) and context.named is not None:
         # A merge is taken back where it was ordered: on the ticket that was merged, not on the one it became.
         ticket = context.ticket(context.named) or ticket
     complaints = (*orders.complaints, *objections(orders, reading, ticket, context, policy))

@@ -85,6 +85,9 @@ def _beside(command: Command, context: Context) -> Iterator[Change]:
         case Verb.MERGE:
             into = next(each for each in context.mentioned if each.reference == argument)
             yield Change(field=Field.MERGED_INTO, before="", after=str(context.merge_end.get(into.id, into.id)))
+        case Verb.SPLIT if context.merged_into is not None:
+            yield Change(field=Field.MERGED_INTO, before=str(context.merged_into), after="")
+            yield Change(field=Field.STATUS, before=Status.CLOSED.value, after=Status.OPEN.value)
         case Verb.LINK:
             yield Change(field=Field.LINK, before="", after=argument)
         case Verb.UNLINK:

@@ -187,7 +187,7 @@ VERBS: tuple[Usage, ...] = (
     Usage(
         verb=Verb.SPLIT,
         form="#split",
-        does="make the requester's mail that you answer, else the last one, a ticket of its own",
+        does="the requester's mail that you answer, else the last one, gets a ticket of its own; undoes a merge",
         read=_nothing,
     ),
     Usage(verb=Verb.LINK, form="#link REF", does="remember that two tickets belong together", read=_reference),

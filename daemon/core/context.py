@@ -68,6 +68,7 @@ class Context:
     history: tuple[ClockEvent, ...] = ()  # turns of the ticket's clocks (for a due clock)
     coming: tuple[ClockStart, ...] = ()  # instants that are still to come, the earliest first (for a due clock)
     named: TicketId | None = None  # the ticket that an agent's mail answers, before merges are followed
+    merged_into: TicketId | None = None  # where the named ticket was joined to, when it was
     merge_end: Mapping[TicketId, TicketId] = field(default_factory=dict)  # where mentioned tickets were joined to
     linked: frozenset[TicketId] = frozenset()  # tickets that the agent's ticket is linked with
     request: Entry | None = None  # the mail that opened the agent's ticket

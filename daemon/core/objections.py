@@ -54,7 +54,11 @@ def _wrong(command: Command, orders: Orders, ticket: Ticket, context: Context, p
         case Verb.UNDO:
             return "" if context.undoable else "there is nothing of yours from the last hour"
         case Verb.SPLIT:
-            return "" if context.part is not None else "only a requester's mail after the first can be split off"
+            return (
+                ""
+                if context.part is not None or context.merged_into is not None
+                else "only a requester's mail after the first can be split off"
+            )
         case Verb.FORWARD:
             return wrong_address(command.argument, ticket, context, policy)
         case Verb.APPROVE | Verb.DENY:

@@ -67,7 +67,7 @@ def state(ticket: Ticket) -> str:
 def done(orders: Orders, changes: Sequence[Change], context: Context, *, says: bool) -> str:
     """Every change, and what became of the words below."""
     lines = [_line(change, context) for change in changes]
-    if orders.has(Verb.SPLIT):
+    if orders.has(Verb.SPLIT) and context.merged_into is None:
         lines.append("the mail was made a ticket of its own, with its own thread and promise")
     if orders.has(Verb.FORWARD):
         lines.append(f"the request was sent to {orders.argument(Verb.FORWARD)}; the answer will be an internal note")

@@ -111,13 +111,16 @@ def _for_agent(
         context,
         tickets=(*context.tickets, *tickets.get_many(tx, both - {each.id for each in context.tickets})),
         named=match.named,
+        merged_into=next(each.merged_into for each in context.candidates if each.ticket_id == match.named),
         mentioned=mentioned,
         merge_end={TicketId(one): TicketId(end) for one, end in ends.items()},
         linked=links.linked(tx, ticket.id) if mentioned else frozenset(),
         undoable=undo,
         other_reply=orders.other_reply(tx, ticket.id, agent.key, now=now),
         request=parts.request_of(tx, ticket.id) if said.has(Verb.FORWARD) else None,
-        part=parts.separable(tx, ticket.id, reading.clues.own_ids, _ours(policy)) if said.has(Verb.SPLIT) else None,
+        part=parts.separable(tx, ticket.id, reading.clues.own_ids, _ours(policy))
+        if said.has(Verb.SPLIT) and match.named == ticket.id
+        else None,
         addressee=addressee,
         thread=thread,
         last_heard=last_heard,

@@ -179,6 +179,24 @@ def test_a_merge_is_followed_and_taken_back(world: World) -> None:
     assert world.one("SELECT ticket_id FROM entry WHERE text = 'And now?'") == 1002
 
 
+def test_a_merge_is_split_back_at_any_time(world: World) -> None:
+    """#split on a letter of the merged ticket, days later: both live on, each with its people; #undo joins again."""
+    world.request(JO, "It does not print.")
+    acknowledged = letter_for(ADA, world.send(ADA, "Nor here."))
+    adas = next(each for each in world.letters if each.to == AGENT and each.ticket_id == 1002)
+    world.order("#merge FL-1001", adas)
+    world.later(days=3)
+
+    receipt = letter_for(AGENT, world.order("#split", adas))
+    assert "merged_into: FL-1001 → -" in receipt.words
+    assert statuses(world) == [(1001, "new", None), (1002, "open", None)]
+    world.send(ADA, "And now?", to=acknowledged.reply_to, answers=acknowledged)
+    assert world.one("SELECT ticket_id FROM entry WHERE text = 'And now?'") == 1002
+
+    world.order("#undo", receipt)
+    assert statuses(world)[1] == (1002, "closed", 1001)
+
+
 def test_an_answer_on_joined_tickets_goes_to_whoever_wrote_the_mail(world: World) -> None:
     """Ada's mail lands on Jo's ticket; the answer to it is Ada's, and never guessed."""
     jos = world.request(JO, "It does not print.")
