@@ -7,7 +7,7 @@ existence of files that the configuration names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from daemon.core.guards import GUARDS
@@ -19,7 +19,8 @@ from daemon.settings.fault import Fault, unknown
 from daemon.settings.mail import ListenerSection
 from daemon.settings.model import Settings
 from daemon.settings.public_holidays import unknown_place
-from daemon.settings.values import EVERY_LANGUAGE, Span
+from daemon.settings.reach import reach, span_length
+from daemon.settings.values import EVERY_LANGUAGE
 
 HORIZON_WEEKS = 4  # a promise further away than this is no promise
 RESOLUTION_WEEKS = 26
@@ -268,6 +269,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     parties.deputies,
     parties.suppliers,
     parties.channels,
+    reach,
     _follow,
     _addresses,
     _mailboxes,
@@ -277,14 +279,6 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _guards,
     _authentication,
 )
-
-
-def span_length(span: Span) -> timedelta:
-    """Wall-clock length of a span inside one day."""
-    day = date(2026, 1, 1)
-    start = datetime.combine(day, span.start)
-    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time())
-    return (datetime.combine(day, span.end) if span.end else midnight) - start
 
 
 def _hours(length: timedelta) -> str:

@@ -106,9 +106,11 @@ CASES = {
         'no approver "vice"',
     ),
     "circle of deputies": (
-        '[approver.a]\ntitle = "A"\naddress = "a@example.com"\ndeputies = ["b"]\n'
-        '[approver.b]\ntitle = "B"\naddress = "b@example.com"\ndeputies = ["c"]\n'
-        '[approver.c]\ntitle = "C"\naddress = "c@example.com"\ndeputies = ["a"]\n',
+        (
+            '[approver.a]\ntitle = "A"\naddress = "a@example.com"\ndeputies = ["b"]\n'
+            '[approver.b]\ntitle = "B"\naddress = "b@example.com"\ndeputies = ["c"]\n'
+            '[approver.c]\ntitle = "C"\naddress = "c@example.com"\ndeputies = ["a"]\n'
+        ),
         7,
         "approver.a.deputies",
         "goes in a circle: a → b → c → a",
@@ -138,8 +140,10 @@ CASES = {
         "is missing: tier 4 hands its tickets over to it",
     ),
     "supplier out of reach": (
-        '[calendar.rare]\nhours = { mon = ["09:00-10:00"] }\n[supplier.acme]\ntitle = "Acme"\ncontract = "c"\n'
-        'calendar = "rare"\nresolution = { P1 = "1h", P2 = "1h", P3 = "1h", P4 = "90h" }\n',
+        (
+            '[calendar.rare]\nhours = { mon = ["09:00-10:00"] }\n[supplier.acme]\ntitle = "Acme"\ncontract = "c"\n'
+            'calendar = "rare"\nresolution = { P1 = "1h", P2 = "1h", P3 = "1h", P4 = "90h" }\n'
+        ),
         10,
         "supplier.acme.resolution",
         "cannot be reached within 26 weeks",
@@ -151,8 +155,10 @@ CASES = {
         "is no address of a desk",
     ),
     "channel to two tiers": (
-        'aliases = ["vip@example.com"]\n[tier.2]\nchannels = ["vip@example.com"]\n'
-        '[tier.3]\nchannels = ["vip@example.com"]\n',
+        (
+            'aliases = ["vip@example.com"]\n[tier.2]\nchannels = ["vip@example.com"]\n'
+            '[tier.3]\nchannels = ["vip@example.com"]\n'
+        ),
         8,
         "tier.3.channels",
         "leads to tier 2 already",
@@ -245,3 +251,13 @@ def test_anything_else_is_no_calendar(tmp_path: Path) -> None:
     file.write_text("<html>")
 
     assert "no iCalendar file" in trouble(file)
+
+
+def test_a_calendar_that_its_file_closes_is_refused(tmp_path: Path) -> None:
+    """A file that closes every day leaves nothing to promise."""
+    years = (
+        f"DTSTART;VALUE=DATE:{year}0101\r\nDTEND;VALUE=DATE:{year + 1}0101\r\nSUMMARY:x" for year in range(2020, 2060)
+    )
+    for_ever = calendar(tmp_path, *years)
+    with pytest.raises(Misconfigured, match=r"firstline.toml:5: calendar.office.ics: leaves no hour"):
+        loaded(tmp_path, f'[calendar.office]\nics = ["{for_ever}"]\n')
