@@ -33,6 +33,7 @@ from daemon.store.committer import Committer
 log = structlog.get_logger(__name__)
 
 POLL_S = 60.0
+_MORNING = 6  # o'clock
 _AGENDA, _REPORT = "agenda:", "report:"
 _EPOCH = date(2020, 1, 1)
 
@@ -164,7 +165,7 @@ def _begins(
 
     The first look only sets the mark: what was before anybody asked is not news.
     """
-    if not is_open(calendar, now):
+    if not is_open(calendar, now) or _still_night(calendar, now):
         return False
     this = span(local_date(calendar, now))
     mark = memory.get(tx, prefix + reader.key)
@@ -172,6 +173,13 @@ def _begins(
         memory.put(tx, prefix + reader.key, f"{this} {stored.cursor(tx)} {now.isoformat()}")
         return False
     return mark.split(" ")[0] < this
+
+
+def _still_night(calendar: BusinessCalendar, now: datetime) -> bool:
+    """Who works through midnight has no opening then: his day begins at six."""
+    zone = ZoneInfo(calendar.zone)
+    midnight = datetime.combine(local_date(calendar, now), time(0), zone).astimezone(UTC)
+    return now.astimezone(zone).hour < _MORNING and is_open(calendar, midnight)
 
 
 def _week_of(day: date) -> str:

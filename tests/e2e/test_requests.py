@@ -20,7 +20,7 @@ HELP = "help@desk.example"
 AUTH = "mx.desk.example; dmarc=pass header.from={domain}"
 OPEN = """
 [calendar.office]
-hours = { daily = ["00:00-24:00"] }
+hours = { daily = ["00:01-24:00"] }
 holidays = []
 [survey]
 delay = "1s"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import email
 import email.policy
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from email.message import EmailMessage
 
 import pytest
 from builders import JO, NOW, a_calendar, a_desk, a_message, a_policy, a_team, a_tier, an_address
 from sqlalchemy import text
 
+from daemon.core.calendar import Window
 from daemon.core.decision import Change, Decision, EntryKind, Field, Opinion, Outcome
 from daemon.core.policy import Policy
 from daemon.core.reading import Reading
@@ -100,6 +102,17 @@ def test_the_day_begins_with_what_it_holds(tx):
     assert second["References"] == mail["References"]
     assert second["Message-ID"] != mail["Message-ID"]
     assert second["Subject"] == mail["Subject"]
+
+
+@pytest.mark.parametrize(("hour", "mails"), [(0, 0), (4, 0), (5, 2), (12, 2)])
+def test_who_works_around_the_clock_begins_at_six(tx, hour: int, mails: int):
+    """Not at midnight; hours are UTC, an hour behind Berlin."""
+    always = a_calendar(windows=tuple(Window(weekday=day, start=time(0), end=None) for day in range(7)))
+    policy = replace(POLICY, calendars=(("office", always),))
+    agendas(tx, desked(policy=policy))
+    a_ticket_in(tx)
+
+    assert agendas(tx, desked(OPENING.replace(hour=hour), policy)) == mails
 
 
 def test_nothing_to_say_is_no_mail(tx):
