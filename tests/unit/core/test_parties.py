@@ -25,9 +25,11 @@ from classifier.types import Band, Prediction
 from daemon.core.approval import Answer, Approval, slots
 from daemon.core.clock import APPROVAL, RESOLUTION, Turn
 from daemon.core.clues import Clues
+from daemon.core.context import SentNotice
 from daemon.core.course import course
 from daemon.core.decide import decide
 from daemon.core.guards import Consequence, Verdict
+from daemon.core.message import Delivery, Report, ReportKind
 from daemon.core.notice import NoticeKind
 from daemon.core.policy import Approver, Robot
 from daemon.core.reading import Readability
@@ -162,3 +164,29 @@ def test_a_requester_elsewhere_reads_his_own_time() -> None:
     assert decision.opening.zone == "UTC-05:00"
     assert by_kind[NoticeKind.ACKNOWLEDGMENT].promise.zone == "UTC-05:00"
     assert by_kind[NoticeKind.TEAM].promise.zone == "Europe/Berlin"
+
+
+def test_mail_to_an_approver_that_comes_back_brings_in_his_deputy() -> None:
+    """A permanent failure: the address is on hold as always, and the deputy is asked with the request."""
+    policy = replace(
+        POLICY,
+        approvers=(
+            replace(POLICY.approvers[0], deputies=("vice",)),
+            Approver(name="vice", title="Vice", address=an_address("vice@example.com")),
+        ),
+    )
+    known = a_context(
+        tickets=(TICKET,),
+        reported=SentNotice(ticket_id=TICKET.id, kind=NoticeKind.APPROVAL, sequence=1, to=str(AGENT)),
+        approvals=(Approval(ticket_id=TICKET.id, rows=ROWS, request="Two boxes."),),
+    )
+    failed = Report(kind=ReportKind.DELIVERY, delivery=Delivery.FAILED, status="5.1.1")
+    bounce = a_message("", from_="mailer-daemon@example.com", report=failed)
+    guard = Verdict(guard="delivery-report", source="RFC 3464", consequence=Consequence.REPORT)
+    decision = decide(an_envelope(reverse_path=None), a_reading(bounce, verdicts=(guard,)), known, policy, NOW)
+
+    assert [(str(notice.to), notice.news, notice.text) for notice in decision.notices] == [
+        ("vice@example.com", ("stand-in",), "Two boxes.")
+    ]
+    assert decision.hold is not None
+    assert decision.digest
