@@ -60,6 +60,8 @@ def _lines(dossier: Dossier) -> Iterator[str]:
     if ticket is not None:
         yield f"{ticket.reference}  {ticket.status}  {ticket.category}, tier {ticket.tier}, {ticket.priority}"
         yield f"  {ticket.subject or '(no subject)'}  from {ticket.requester or 'nobody known'}"
+        for how, reference in dossier.related:
+            yield f"  {how} {reference}"
         yield from _closing(dossier, ticket)
     for mail in dossier.mails:
         yield from _mail(mail)

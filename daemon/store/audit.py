@@ -185,9 +185,10 @@ _CHECKS = (
     ),
     _Check(
         invariant="I6",
-        about="no half ticket: each has the mail that opened it, and its requester takes part",
+        about="no half ticket: each has the mail that opened it (or gave it back and was joined) and its requester",
         total=_TICKETS,
-        broken="""SELECT t.id FROM ticket t WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id)
+        broken="""SELECT t.id FROM ticket t WHERE (t.merged_into IS NULL
+                  AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.ticket_id = t.id))
                   OR (t.requester_key <> '' AND NOT EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id
                   AND p.role = 'requester'))""",
         noun="ticket",

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, select, text
 
 from daemon.core.clock import ClockEvent
 from daemon.core.ticket import Ticket
-from daemon.store import course, effort, journal, opinions, tickets
+from daemon.store import course, effort, journal, links, opinions, tickets
 from daemon.store.columns import key
 from daemon.store.schema import CLOCK, INBOUND, OUTBOX, PROMISE, TICKET
 
@@ -93,6 +93,7 @@ class Dossier:
     effort: tuple[tuple[str, int, int], ...] = ()  # agent, tier, minutes
     opinion: opinions.Heard | None = None  # what the requester was asked, and said
     journal: tuple[journal.Written, ...] = ()
+    related: tuple[tuple[str, str], ...] = ()  # how, and the reference of the other ticket
 
 
 def find(tx: Connection, name: str) -> Dossier | None:
@@ -125,6 +126,7 @@ def _of_ticket(tx: Connection, ticket_id: int) -> Dossier:
         effort=effort.of_ticket(tx, ticket_id),
         opinion=opinions.of_ticket(tx, ticket_id),
         journal=journal.of_ticket(tx, ticket_id),
+        related=links.related(tx, ticket_id),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select, text
 
 from daemon.core.ticket import TicketId
+from daemon.store import tickets
 from daemon.store.rows import insert_absent
-from daemon.store.schema import TICKET_LINK
+from daemon.store.schema import TICKET, TICKET_LINK
 
 _MOST = 200
 
@@ -31,7 +32,30 @@ def linked(tx: Connection, ticket_id: int) -> frozenset[TicketId]:
     return frozenset(TicketId(row.other_id if row.ticket_id == ticket_id else row.ticket_id) for row in rows)
 
 
+def related(tx: Connection, ticket_id: int) -> tuple[tuple[str, str], ...]:
+    """(how, reference) of every ticket that this one has to do with, for people."""
+    (row,) = tickets.rows_of(tx, [ticket_id]) or (None,)
+    if row is None:
+        return ()
+    linked_with = linked(tx, ticket_id)
+    wanted = {*linked_with, *(each for each in (row.merged_into, row.link_hint) if each is not None)}
+    named = {each.id: each.reference for each in tickets.get_many(tx, wanted)}
+    joined = (each.reference for each in tx.execute(_JOINED, {"b_id": ticket_id, "b_most": _MOST}))
+    return (
+        *((("merged into", named[row.merged_into]),) if row.merged_into in named else ()),
+        *(("joined here", reference) for reference in joined),
+        *((("opened beside", named[row.link_hint]),) if row.link_hint in named else ()),
+        *(("linked with", named[each]) for each in sorted(linked_with) if each in named),
+    )
+
+
 _ID = TICKET_LINK.c.ticket_id.type
+_JOINED = (
+    select(TICKET.c.reference)
+    .where(text("merged_into IS NOT NULL"), TICKET.c.merged_into == bindparam("b_id", type_=_ID))
+    .order_by(TICKET.c.id)
+    .limit(bindparam("b_most"))
+)
 _UNLINK = delete(TICKET_LINK).where(
     TICKET_LINK.c.ticket_id == bindparam("b_one", type_=_ID), TICKET_LINK.c.other_id == bindparam("b_other", type_=_ID)
 )

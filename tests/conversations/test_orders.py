@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from builders import a_desk
 
+from daemon.store.audit import audit
 from tests.conversations.world import ADA, AGENT, JO, SECOND, World, a_world_policy, letter_for
 
 VENDOR = "vic@vendor.example"
@@ -49,6 +50,18 @@ def test_a_mail_is_split_off_with_its_own_thread_and_joined_again(world: World) 
     assert world.one("SELECT ticket_id FROM entry WHERE text = 'Still?'") == 1001
     assert "nothing of yours" in letter_for(AGENT, world.order("#undo", receipt)).words
     assert team.ticket_id == 1001
+
+
+def test_a_ticket_that_gave_its_mail_back_is_no_half_one(world: World) -> None:
+    """Split and joined at once: the audit finds nothing."""
+    world.request(JO)
+    follow = letter_for(AGENT, world.send(JO, "More.", answers=world.last_id))
+    world.order("#undo", letter_for(AGENT, world.order("#split", follow), "rcpt"))
+
+    with world.connection.begin():
+        broken = [each for each in audit(world.connection, now=world.now) if each.broken]
+    assert world.one("SELECT count(*) FROM entry WHERE ticket_id = 1002") == 0
+    assert broken == []
 
 
 def test_a_split_is_taken_back_on_the_new_ticket_too(world: World) -> None:

@@ -88,6 +88,20 @@ def test_links_have_no_direction(tx: Connection) -> None:
     assert links.linked(tx, one.id) == frozenset()
 
 
+def test_explain_names_what_a_ticket_has_to_do_with(tx: Connection) -> None:
+    """Merged, joined here, opened beside, linked: from both sides."""
+    one, second = two(tx)
+    third = a_ticket_in(tx, message_id="<3@x>", text="three")
+    tx.execute(update(TICKET).where(TICKET.c.id == second.id).values(merged_into=one.id))
+    tx.execute(update(TICKET).where(TICKET.c.id == third.id).values(link_hint=one.id))
+    links.link(tx, one.id, third.id, now=NOW)
+
+    assert links.related(tx, one.id) == (("joined here", second.reference), ("linked with", third.reference))
+    assert links.related(tx, second.id) == (("merged into", one.reference),)
+    assert links.related(tx, third.id) == (("opened beside", one.reference), ("linked with", one.reference))
+    assert links.related(tx, 1) == ()
+
+
 def test_somebody_in_copy_is_one_who_was_asked_from_then_on(tx: Connection) -> None:
     """A requester stays one; who is dismissed is out."""
     one, _ = two(tx)
