@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from classifier.catalogue import Catalogue, Category
 from classifier.encoder import Encoder, EncoderError
 from classifier.model import Head, LinearModel, Scale, Scope, Weights
+from classifier.rules import KeywordRules
 from classifier.sentence import ARRAYS, Sentences, stored
 from classifier.text import normalise
 from classifier.vector import Vectoriser
@@ -120,6 +121,7 @@ def _contents(model: LinearModel) -> dict[str, bytes]:
         # JSON has no infinity.
         "scope": {**asdict(model.scope), "least": max(model.scope.least, -1e300)},
         "explained": model.explained,
+        "keywords": {p: list(c) for p, c in model.rules.phrases.items()} if model.rules else None,
         "probes": [_outcome(model, number) for number in range(len(PROBES))],
         "sentences": model.sentences.facts() if model.sentences else None,
     }
@@ -201,6 +203,11 @@ def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
     if any(len(h.thresholds) != len(h.labels) or h.temperature <= 0 for h in heads):
         raise ArtifactError("config.json: one threshold per label, and a temperature above zero")
     scope = config["scope"]
+    catalogue = Catalogue(
+        categories=tuple(
+            Category(**{**c, "keywords": tuple(c["keywords"]), "tiers": tuple(c["tiers"])}) for c in config["catalogue"]
+        )
+    )
     return LinearModel(
         model_id=model_id,
         vectoriser=Vectoriser(words, chars, arrays["idf"]),
@@ -216,13 +223,9 @@ def _assemble(content: dict[str, bytes], model_id: str) -> LinearModel:
                 "languages": tuple(scope["languages"]),
             }
         ),
-        catalogue=Catalogue(
-            categories=tuple(
-                Category(**{**c, "keywords": tuple(c["keywords"]), "tiers": tuple(c["tiers"])})
-                for c in config["catalogue"]
-            )
-        ),
+        catalogue=catalogue,
         explained=int(config["explained"]),
+        rules=_rules(config.get("keywords"), catalogue),
         card=json.loads(content["card.json"]),
         sentences=_sentences(content, config.get("sentences"), columns),
     )
@@ -234,6 +237,13 @@ def _sentences(content: dict[str, bytes], facts: dict[str, Any] | None, columns:
     if facts is None:
         return None
     return stored(facts, _arrays(SENTENCES, content[SENTENCES], ARRAYS), columns)
+
+
+def _rules(phrases: dict[str, list[str]] | None, catalogue: Catalogue) -> KeywordRules | None:
+    """The second opinion of a model that has one."""
+    if phrases is None:
+        return None
+    return KeywordRules(model_id="keywords", phrases={p: tuple(c) for p, c in phrases.items()}, catalogue=catalogue)
 
 
 def _arrays(file: str, packed: bytes, kinds: Mapping[str, type]) -> dict[str, NDArray[Any]]:

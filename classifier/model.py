@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from classifier.catalogue import NOT_FOR_US, TIERS, Catalogue
 from classifier.explain import reasons
+from classifier.rules import KeywordRules
 from classifier.sentence import Sentences, share
-from classifier.text import normalise
+from classifier.text import bare, normalise
 from classifier.types import Band, Choice, Document, Prediction, Reason
 from classifier.vector import Floats, Ids, Vector, Vectoriser
 
@@ -136,6 +137,7 @@ class Scope:
     least: float = -np.inf  # of `belongs`
     least_familiar: float = 0.0
     confidence: float = 0.0  # below it even the best guess is not worth a suggestion
+    bare_least: float = 0.0  # of the probability, for a text without capitals and punctuation
     tier_decides: bool = True  # an unsure tier keeps a mail from routing by itself
     languages: tuple[str, ...] = ()  # trained languages; a document known to be in another goes to a person
 
@@ -177,6 +179,7 @@ class LinearModel:
     catalogue: Catalogue
     explained: int = 5  # how many reasons a prediction carries
     card: dict[str, object] = field(default_factory=dict)
+    rules: KeywordRules | None = None  # a second opinion that must agree before a mail routes by itself
     sentences: Sentences | None = None  # what an encoder adds, where it adds enough
 
     def predict(self, documents: list[Document]) -> list[Prediction]:
@@ -231,12 +234,13 @@ class LinearModel:
         if self.sentences is not None and vector.sentence is not None:
             near = self.sentences.nearness(vector.sentence)
         belongs = self.scope.belongs(Signs.of(category.head.labels, category.scores, vector.familiar, near))
+        band = self._band(document, vector, category, belongs, tier)
         return Prediction(
             category=label,
             tier=tier.number,
             kind=_label(answers.get("kind"), "other"),
             confidence=confidence,
-            band=self._band(document, vector, category, belongs, tier),
+            band=self._agreed(document, normalised, label, confidence, band),
             belongs=belongs,
             model_id=self.model_id,
             tier_confidence=tier.confidence,
@@ -258,6 +262,15 @@ class LinearModel:
         if foreign or strange or best == NOT_FOR_US or confidence < scope.confidence:
             return Band.HUMAN
         sure = confidence >= answer.head.thresholds[answer.best] and (tier.sure or not tier.asked)
+        return Band.AUTOMATIC if sure else Band.SUGGEST
+
+    def _agreed(self, document: Document, normalised: str, label: str, confidence: float, band: Band) -> Band:
+        """Where there is a second opinion, nothing routes by itself against it or without it."""
+        if band is not Band.AUTOMATIC or self.rules is None:
+            return band
+        stripped = bare(document.subject, document.text)
+        enough = confidence >= self.scope.bare_least if stripped else True
+        sure = enough and self.rules.agrees(normalised, label, stripped=stripped)
         return Band.AUTOMATIC if sure else Band.SUGGEST
 
     def _tier(self, answer: Answer | None, category: str) -> _Tier:

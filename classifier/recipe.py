@@ -20,6 +20,8 @@ class Recipe:
     tier_risk: float = 0.2
     even: tuple[str, ...] = ()  # heads whose mix of labels in the rows says nothing about the desk
     tier_decides: bool = True  # a mail with an unsure tier is not routed by itself
+    keywords_agree: bool = False  # nothing routes by itself unless the shipped keywords lead to the same category
+    bare_risk: float = 0.05  # the same for texts without capitals and punctuation, with `keywords_agree`
     confidence: float = 0.95
     scope_loss: float = 0.02  # the share of the desk's own mails that scope limits may send to a person
     least_familiar: float = 0.25

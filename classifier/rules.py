@@ -21,6 +21,7 @@ from classifier.types import Band, Choice, Document, Prediction, Reason
 # Four different keywords of one category and none of another: rare, and then right (see docs/classifier.md).
 OVERWHELMING = 4
 LONGEST_PHRASE = 4  # words
+BARE_KEYWORDS = 3
 KEYWORDS = Path(__file__).with_name("keywords.json")
 
 
@@ -48,9 +49,22 @@ class KeywordRules:
         """One prediction per document, in order."""
         return [self._predict(d) for d in documents]
 
+    def leads(self, normalised: str, least: int = 1) -> str:
+        """The category that more different keywords (`least` or more) speak for than for any other; "" when none."""
+        scores = self._scores(self._hits(tokens(normalised)))
+        first, second = (*sorted(scores.values(), reverse=True), 0.0)[:2]
+        return max(scores, key=lambda c: scores[c]) if first > second and first >= least else ""
+
+    def agrees(self, normalised: str, label: str, *, stripped: bool) -> bool:
+        """Whether enough keywords lead to `label`; of a text without capitals and punctuation more are asked."""
+        return self.leads(normalised, BARE_KEYWORDS if stripped else 1) == label
+
+    def _scores(self, hits: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+        return {c: float(sum(1 for found in hits.values() if c in found)) for c in self.catalogue.ids}
+
     def _predict(self, document: Document) -> Prediction:
         hits = self._hits(tokens(normalise(document.subject, document.text)))
-        scores = {c: float(sum(1 for found in hits.values() if c in found)) for c in self.catalogue.ids}
+        scores = self._scores(hits)
         ranked = sorted(scores, key=lambda c: -scores[c])
         total = sum(scores.values())
         best = ranked[0] if total else _last_resort(self.catalogue)

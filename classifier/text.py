@@ -18,9 +18,7 @@ LIMIT_CHARS = 4000
 _ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 _LINK = re.compile(r"(?:https?://|www\.)\S{1,2000}")
 _NUMBER = re.compile(r"\d{4,}")
-_HIGH = re.compile(
-    "[^\x00-\u02ff]"
-)  # each combining mark is one; to ask every letter took 3 ×
+_HIGH = re.compile("[^\x00-\u02ff]")  # each combining mark is one; to ask every letter took 3 ×
 _TOKEN = re.compile(r"\b\w\w+\b")
 
 ADDRESS = "emailaddr"
@@ -56,3 +54,11 @@ def chunks(normalised: str) -> list[str]:
 def tokens(normalised: str) -> list[str]:
     """The words of two or more characters, punctuation dropped: what word n-grams are made of."""
     return _TOKEN.findall(normalised)
+
+
+_SENTENCE = frozenset('.,;:!?()"')
+
+
+def bare(subject: str, text: str) -> bool:
+    """True when nothing is left of how a person writes: not one capital letter, not one mark between words."""
+    return not any(c.isupper() or c in _SENTENCE for part in (subject, text) for c in part[:LIMIT_CHARS])

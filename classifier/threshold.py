@@ -46,11 +46,13 @@ def fit_policy(
     confidence: float = 0.95,
     never: Sequence[int] = (),
     noise: Noise = NONE,
+    able: Flags | None = None,
 ) -> Policy:
     """The loosest thresholds that keep the misrouted share of routed rows under `risk`.
 
     `never` lists labels that must not route, whatever their scores. `noise`: of the given labels, how many
-    are known to be wrong at random; so many of the mistakes are not the model's.
+    are known to be wrong at random; so many of the mistakes are not the model's. `able` bool
+    [rows]: rows that something else keeps from routing are False, and prove nothing.
     """
     best = probabilities.argmax(axis=1)
     top = probabilities[np.arange(len(best)), best]
@@ -59,14 +61,16 @@ def fit_policy(
     # First the floors of labels that are worse than the stated risk, then one threshold over the rest.
     floors = np.zeros(probabilities.shape[1])
     for label in range(len(floors)):
-        floors[label] = _floor(top[best == label], right[best == label], most)
+        mine = best == label if able is None else (best == label) & able
+        floors[label] = _floor(top[mine], right[mine], most)
     rows = np.bincount(truth, minlength=len(floors))
     floors[rows < FEWEST_ROWS] = NEVER
     floors[list(never)] = NEVER
-    able = top >= floors[best]
-    shared = loosest(top[able], right[able], risk=target, confidence=confidence)
+    free = np.ones(len(best), dtype=bool) if able is None else able
+    high = free & (top >= floors[best])
+    shared = loosest(top[high], right[high], risk=target, confidence=confidence)
     thresholds = np.maximum(floors, shared)
-    routed = top >= thresholds[best]
+    routed = free & (top >= thresholds[best])
     wrong, total = int((~right[routed]).sum()), int(routed.sum())
     return Policy(
         thresholds=tuple(float(t) for t in thresholds),

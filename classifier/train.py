@@ -9,15 +9,16 @@ cannot be learned from; activates nothing.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import corpus, folds, linear, measures
+from classifier import corpus, folds, linear, measures, second
 from classifier.artifact import PROBES
 from classifier.catalogue import NOT_FOR_US, Catalogue
 from classifier.choice import choose
@@ -30,6 +31,7 @@ from classifier.model import NEAR_SHARE, NEVER, Head, LinearModel, Scale, Scope,
 from classifier.noise import NONE, Noise
 from classifier.pace import Pace, Step
 from classifier.recipe import Recipe
+from classifier.rules import KeywordRules, default
 from classifier.threshold import Policy, fit_policy
 from classifier.vocabulary import Learned, Limits, learn
 
@@ -57,6 +59,7 @@ class HeadResult:
     scores: Array
     probabilities: Array
     policy: Policy
+    bare_least: float = 0.0  # the probability that bare texts need, where a second opinion is asked
     noise: Noise = NONE  # labels that are wrong at random
     joint: Joint | None = None  # what a sentence encoder adds
     joined: bool = False  # and whether it adds enough: then scores, thresholds and sets are of both together
@@ -73,18 +76,20 @@ class Trained:
 
 
 def train(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     catalogue: Catalogue,
     recipe: Recipe | None = None,
     *,
     progress: Callable[[Step], None] | None = None,
     encoder: Encodes | None = None,
 ) -> Trained:
-    """The model of `rows`; raises `CorpusError` with the first fatal finding.
+    """The model of the newest `rows` (see `window`); raises `CorpusError` with the first fatal finding.
 
     With an `encoder` the folds decide whether the model uses it; raises `EncoderError` when that cannot run.
     """
     recipe = recipe or Recipe()
+    # Near-copies fall out afterwards, so more is read than is learned from.
+    rows = window(rows, 2 * recipe.window)
     findings = corpus.check(rows, catalogue)
     fatal = next((f for f in findings if f.fatal), None)
     if fatal:
@@ -96,11 +101,13 @@ def train(
     asked = [(name, rows_of) for name in HEADS if len(rows_of := labelled(kept, name)) >= 2]
     sizes = [(name, len({value_of(kept[i], name) for i in at})) for name, at in asked]
     pace = Pace(progress or (lambda _step: None), sizes, _pieces(recipe))
+    rules = default(catalogue) if recipe.keywords_agree else None
     given = meaning = Meaning.of(encoder, kept, recipe.encoder_gain)
     pieces: list[tuple[HeadResult, linear.Fitted]] = []
     for name, at in asked:
         with pace.head(name):
-            pieces.append(_head(name, kept, at, learned, recipe, meaning=meaning))
+            agree = rules if name == "category" else None
+            pieces.append(_head(name, kept, at, learned, recipe, rules=agree, meaning=meaning))
         if name == "category" and not pieces[-1][0].joined:
             meaning = None  # a desk whose categories do not gain pays for no encoder
     weights = Weights.of(
@@ -112,8 +119,9 @@ def train(
         vectoriser=learned.vectoriser,
         heads=tuple(r.head for r, _ in pieces),
         weights=weights,
-        scope=_scope(kept, learned, results["category"], recipe),
+        scope=replace(_scope(kept, learned, results["category"], recipe), bare_least=results["category"].bare_least),
         catalogue=catalogue,
+        rules=rules,
     )
     if meaning is not None:
         kept_parts = [(len(r.head.labels), r.joint if r.joined else None) for r, _ in pieces]
@@ -151,16 +159,26 @@ def value_of(row: Row, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def window(rows: tuple[Row, ...], limit: int) -> tuple[Row, ...]:
-    """The newest `limit` rows; what agents and reviewers said stays however old."""
-    if len(rows) <= limit:
-        return rows
-    order = sorted(range(len(rows)), key=lambda i: (rows[i].source not in {"agent", "review"}, -rows[i].at, i))
-    return tuple(rows[i] for i in sorted(order[:limit]))
+def window(rows: Iterable[Row], limit: int) -> tuple[Row, ...]:
+    """The newest `limit` rows in their order; what agents and reviewers said stays however old.
+
+    Reads the rows once and holds no more than these: an archive of a million mails may come from a file.
+    """
+    newest = heapq.nsmallest(
+        limit, enumerate(rows), key=lambda each: (each[1].source not in {"agent", "review"}, -each[1].at, each[0])
+    )
+    return tuple(row for _, row in sorted(newest, key=lambda each: each[0]))
 
 
 def _head(
-    name: str, rows: Sequence[Row], at: Index, learned: Learned, recipe: Recipe, *, meaning: Meaning | None
+    name: str,
+    rows: Sequence[Row],
+    at: Index,
+    learned: Learned,
+    recipe: Recipe,
+    *,
+    rules: KeywordRules | None,
+    meaning: Meaning | None,
 ) -> tuple[HeadResult, linear.Fitted]:
     values = [value_of(rows[i], name) for i in at]
     labels = tuple(sorted(set(values)))
@@ -192,8 +210,17 @@ def _head(
     probabilities = measures.softmax(scores / divisor)
     never = [n for n, label in enumerate(labels) if label == NOT_FOR_US]
     risk = recipe.risk if name == "category" else recipe.tier_risk
+    told = [rows[i] for i in at[tested]]
+    free = second.agreed(told, labels, probabilities, rules) if rules else np.ones(len(told), dtype=bool)
+    bare = second.stripped(told) if rules else np.zeros(len(told), dtype=bool)
     policy = fit_policy(
-        probabilities[judged], truth[judged], risk=risk, confidence=recipe.confidence, never=never, noise=heard
+        probabilities[judged],
+        truth[judged],
+        risk=risk,
+        confidence=recipe.confidence,
+        never=never,
+        noise=heard,
+        able=(free & ~bare)[judged],
     )
     # Urgency from text is hard (0.61 against a majority of 0.53): it never decides alone.
     thresholds = tuple(NEVER for _ in labels) if name == "urgency" else policy.thresholds
@@ -324,4 +351,6 @@ def identify(model: LinearModel, name: str) -> str:
     content.update(repr(model.vectoriser.chars).encode())
     if model.sentences:
         content.update(model.sentences.digest())
+    if model.rules:
+        content.update(model.rules.model_id.encode())
     return f"{name}-{content.hexdigest()[:12]}"

@@ -20,10 +20,12 @@ from classifier.train import Recipe, Trained, train
 RECIPE = Recipe(
     name="starter",
     languages=LANGUAGES,
-    risk=0.06,
+    risk=0.05,
     tier_risk=0.1,
     tier_decides=False,
     even=("tier",),
+    keywords_agree=True,
+    bare_risk=0.08,
     costs=(1.0,),
     sharpness=(0.0,),
 )

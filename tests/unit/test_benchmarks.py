@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fill, growth, mails
+from benchmarks import fill, growth, mails, training
 from benchmarks.table import Table, quantile
 from daemon.commands.configured import demo_settings
 from daemon.settings import policy
@@ -61,3 +61,12 @@ def test_a_table_shows_every_cell() -> None:
 def test_quantiles_are_values_that_were_measured() -> None:
     """Nearest rank, no interpolation."""
     assert [quantile([3, 1, 2], share) for share in (0.0, 0.5, 0.99, 1.0)] == [1, 2, 3, 3]
+
+
+def test_training_mails_are_the_same_each_time_and_not_alike() -> None:
+    """What a training is timed on does not change between two runs, has many labels and hardly any repeats."""
+    made = list(training.mails(300))
+
+    assert made == list(training.mails(300))
+    assert len({row.text for row in made}) == 300
+    assert len({row.category for row in made}) > 15

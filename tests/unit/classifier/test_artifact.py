@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 
 from classifier import artifact
 from classifier.artifact import ArtifactError
-from classifier.types import Classifier, Document
-from tests.unit.classifier.build import a_trained, some_rows
+from classifier.rules import KeywordRules
+from classifier.types import Band, Classifier, Document
+from tests.unit.classifier.build import CATALOGUE, TOPICS, a_trained, some_rows
 
 DOCUMENTS = [Document(subject=r.subject, text=r.text) for r in some_rows(5, seed=7)] + [Document(subject="", text="")]
 
@@ -143,3 +145,17 @@ def test_loading_needs_no_training_library(saved: Path) -> None:
         "sys.exit(bool({'sklearn', 'scipy', 'pickle5'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_second_opinion_is_kept(tmp_path: Path) -> None:
+    """Keywords that must agree travel with the model, and what routes by itself is the same after loading."""
+    model = replace(a_trained().model, rules=KeywordRules.of(TOPICS, CATALOGUE))
+    artifact.save(model, tmp_path / "model")
+    mails = [Document(subject=r.subject, text=r.text) for r in some_rows(10, seed=8)]
+    alone, agreed, loaded = (
+        [p.band for p in m.predict(mails)] for m in (a_trained().model, model, artifact.load(tmp_path / "model"))
+    )
+    assert loaded == agreed
+    assert agreed.count(Band.AUTOMATIC) < alone.count(Band.AUTOMATIC)
+    nothing = replace(model, rules=KeywordRules.of({}, CATALOGUE))
+    assert all(p.band is not Band.AUTOMATIC for p in nothing.predict(mails))

@@ -6,6 +6,7 @@ import pytest
 
 from classifier import rules
 from classifier.catalogue import DEFAULT, Catalogue, Category
+from classifier.text import normalise
 from classifier.types import Band, Classifier, Document
 
 RULES = rules.default()
@@ -60,3 +61,20 @@ def test_every_category_has_keywords_in_every_language() -> None:
     """The shipped list leaves no category but the last resort without words."""
     known = {c for found in RULES.phrases.values() for c in found}
     assert known == set(DEFAULT.ids) - {"other"}
+
+
+def test_a_lead_is_strict() -> None:
+    """Most different keywords lead; a tie, nothing, or fewer than asked do not."""
+    text = normalise("Toner", "The printer shows a paper jam")
+    assert RULES.leads(text) == "printing"
+    assert RULES.leads(text, least=9) == ""
+    assert RULES.leads(normalise("", "hello")) == ""
+    assert RULES.leads(normalise("", "the printer and the vpn")) == ""
+
+
+def test_bare_texts_need_more_keywords() -> None:
+    """One keyword agrees with a written mail, not with a text that has lost capitals and punctuation."""
+    text = normalise("", "toner")
+    assert RULES.agrees(text, "printing", stripped=False)
+    assert not RULES.agrees(text, "printing", stripped=True)
+    assert not RULES.agrees(text, "network", stripped=False)

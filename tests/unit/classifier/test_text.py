@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.text import LIMIT_CHARS, chunks, normalise, tokens
+from classifier.text import LIMIT_CHARS, bare, chunks, normalise, tokens
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,12 @@ def test_hostile_input_is_cheap(bad: str) -> None:
     start = time.process_time()
     assert len(normalise(bad, bad)) <= 3 * LIMIT_CHARS
     assert time.process_time() - start < 0.2
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "expected"),
+    [("", "printer does not print", True), ("", "Printer does not print", False), ("vpn", "does it work?", False)],
+)
+def test_bare(subject: str, text: str, expected: bool) -> None:
+    """Bare is what has neither a capital letter nor a mark between words."""
+    assert bare(subject, text) is expected
