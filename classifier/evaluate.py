@@ -46,6 +46,7 @@ class Figures:
     cpu_ms_per_mail: float = 0.0
     train_s: float | None = None
     model_mb: float | None = None
+    load_s: float | None = None  # CPU seconds
 
 
 def document(row: Row) -> Document:
@@ -120,7 +121,14 @@ def train_and_evaluate(
         path = Path(directory) / "model"
         artifact.save(model, path)
         megabytes = artifact.size_bytes(path) / 1e6
-    return model, replace(evaluate(model, test), train_s=seconds, model_mb=megabytes)
+        load_s = None if model.sentences else _load_s(path)
+    return model, replace(evaluate(model, test), train_s=seconds, model_mb=megabytes, load_s=load_s)
+
+
+def _load_s(path: Path) -> float:
+    start = time.process_time()
+    artifact.load(path)
+    return time.process_time() - start
 
 
 def evaluate_files(

@@ -136,6 +136,8 @@ def _leaked(taught: tuple[Row, ...], asked: tuple[Row, ...]) -> int:
 
 def _print_suite(folder: Path, only: tuple[str, ...], encoder: Path | None, *, as_json: bool) -> None:
     from classifier.corpus import CorpusError  # noqa: PLC0415
+    from classifier.demands import demands  # noqa: PLC0415
+    from classifier.starter.foreign import starter_demands  # noqa: PLC0415
     from classifier.suite import suite  # noqa: PLC0415
     from daemon.learning.sentences import remembering  # noqa: PLC0415
 
@@ -145,12 +147,19 @@ def _print_suite(folder: Path, only: tuple[str, ...], encoder: Path | None, *, a
         raise Unusable(str(error)) from None
     except OSError as error:
         raise Unusable(f"{error.filename}: {error.strerror}") from None
+    asked = (*demands(found, plus=encoder is not None), *starter_demands(folder))
     if as_json:
-        click.echo(json.dumps({name: _plain(asdict(figures)) for name, figures in found.items()}))
+        sets: dict[str, object] = {name: _plain(asdict(figures)) for name, figures in found.items()}
+        held = [{**_plain(asdict(each)), "holds": each.holds, "aim_reached": each.reached} for each in asked]
+        click.echo(json.dumps({**sets, "must_hold": held}))
         return
     for name, figures in found.items():
         click.echo(name)
         _print(asdict(figures))
+    click.echo("must hold (floor, aim)")
+    for each in asked:
+        verdict = "holds, aim reached" if each.reached and each.holds else "holds" if each.holds else "MISSED"
+        click.echo(f"  {each.measure:<62} {each.value:.4g} ({each.floor:g}, {each.aim:g}) {verdict}")
 
 
 def _note(words: str) -> None:
