@@ -40,9 +40,13 @@ class Zone:
         self.asked: Counter[str] = Counter()
         self._stop = threading.Event()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind((host, port))
-        self.port = int(self._udp.getsockname()[1])
-        self._tcp = socket.create_server((host, self.port))
+        try:
+            self._udp.bind((host, port))
+            self.port = int(self._udp.getsockname()[1])
+            self._tcp = socket.create_server((host, self.port))
+        except OSError:
+            self._udp.close()
+            raise
         for sock in (self._udp, self._tcp):
             sock.settimeout(0.05)
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._serve_udp, self._serve_tcp)]

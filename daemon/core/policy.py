@@ -179,6 +179,7 @@ class Policy:
     robots: tuple[Robot, ...] = ()
     trusted_authserv_ids: tuple[str, ...] = ()
     trusted_hops: tuple[str, ...] = EVERY_HOP  # networks from which such a field counts when it comes by SMTP
+    inner_hops: int = 0  # servers between the one that writes it and us
     public_providers: frozenset[str] = frozenset()
     disabled_guards: frozenset[str] = frozenset()
     spam_limit: float = 6.0  # SpamAssassin or rspamd points

@@ -65,6 +65,7 @@ def policy(settings: Settings, *, keyring: Keyring | None = None, today: date | 
         ),
         trusted_authserv_ids=guards.trusted_authserv_ids,
         trusted_hops=guards.trusted_hops,
+        inner_hops=guards.inner_hops,
         public_providers=frozenset(provider.lower() for provider in limits.public_providers),
         disabled_guards=frozenset(guards.disabled),
         spam_limit=guards.spam_limit,

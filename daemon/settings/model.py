@@ -103,6 +103,7 @@ class GuardsSection(Section):
     own_list_ids: tuple[str, ...] = ()
     trusted_authserv_ids: tuple[str, ...] = ()
     trusted_hops: Networks = PRIVATE_NETWORKS  # from whose SMTP such a field counts
+    inner_hops: Annotated[int, Field(ge=0, le=20)] = 0  # Received fields of other servers that may stand above it
     ack_when_not_addressed: bool = False
 
 

@@ -6,6 +6,7 @@ with a resolv.conf of its own. Nothing leaves the machine.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -20,8 +21,13 @@ from tests.peers.conftest import bound_to_us, free_port, wait_for_port
 from tests.zone import Zone
 
 AUTHSERV = "mx.desk.example"
-# Port 53 of an address of this process's own: others may run the same tests, or a resolver on 127.0.0.53.
-_RESOLVER = f"127.53.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF or 1}"
+_CALLS = itertools.count(1)
+
+
+def _address() -> str:
+    """An address of this call's own, for port 53: others run the same tests, or a resolver on 127.0.0.53."""
+    pid = os.getpid()
+    return f"127.{100 + pid % 100}.{pid // 100 % 256}.{next(_CALLS) % 250 + 1}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,12 @@ class Milters:
     @property
     def postfix(self) -> str:
         """Lines for main.cf: the way docs/authentication.md tells an admin to do it."""
+        checks = "header_checks = regexp:{ {/^Authentication-Results[[:space:]]*:/ IGNORE} }"
+        return f"{self.unguarded}\n{checks}"
+
+    @property
+    def unguarded(self) -> str:
+        """The same without Postfix's own deleting of what others claim."""
         return f"smtpd_milters = {', '.join(self.sockets)}\nmilter_default_action = tempfail"
 
 
@@ -47,10 +59,11 @@ def verifying(records: Mapping[str, Sequence[str]], *, dmarc: bool = True) -> It
     folder.chmod(0o755)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        zone = stack.enter_context(Zone(records, host=_RESOLVER, port=53))
-        ports = [_opendkim(stack, folder, opendkim, zone)]
+        host = _address()
+        zone = stack.enter_context(Zone(records, host=host, port=53))
+        ports = [_opendkim(stack, folder, opendkim, host)]
         if opendmarc is not None:
-            ports.append(_opendmarc(stack, folder, opendmarc))
+            ports.append(_opendmarc(stack, folder, opendmarc, host))
         yield Milters(sockets=tuple(f"inet:127.0.0.1:{port}" for port in ports), zone=zone)
 
 
@@ -61,10 +74,10 @@ def _run(stack: ExitStack, port: int, *command: object) -> None:
     wait_for_port(port)
 
 
-def _opendkim(stack: ExitStack, folder: Path, program: Path, zone: Zone) -> int:
+def _opendkim(stack: ExitStack, folder: Path, program: Path, resolver: str) -> int:
     port = free_port()
     (folder / "unbound.conf").write_text(
-        f'server:\n  do-not-query-localhost: no\nforward-zone:\n  name: "."\n  forward-addr: {_RESOLVER}@{zone.port}\n'
+        f'server:\n  do-not-query-localhost: no\nforward-zone:\n  name: "."\n  forward-addr: {resolver}@53\n'
     )
     (folder / "nobody").write_text("192.0.2.254\n")  # 127.0.0.1 is otherwise internal: signed for, not verified
     config = folder / "opendkim.conf"
@@ -84,9 +97,9 @@ Syslog no
     return port
 
 
-def _opendmarc(stack: ExitStack, folder: Path, program: Path) -> int:
+def _opendmarc(stack: ExitStack, folder: Path, program: Path, resolver: str) -> int:
     port = free_port()
-    (folder / "resolv.conf").write_text(f"nameserver {_RESOLVER}\noptions timeout:1 attempts:1\n")
+    (folder / "resolv.conf").write_text(f"nameserver {resolver}\noptions timeout:1 attempts:1\n")
     config = folder / "opendmarc.conf"
     config.write_text(
         f"""AuthservID {AUTHSERV}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.conftest import stages
+from tests.e2e.conftest import MakeStage, stages
 from tests.e2e.launch import Zygote
 from tests.e2e.milters import AUTHSERV, Milters, verifying
 from tests.e2e.sink import Sink
@@ -132,6 +132,7 @@ def test_a_genuine_agent_is_obeyed(site: Site):
 
 
 SIGN = {"desk": ("desk.example", 2), "evil": ("evil.example", 2)}
+MALFORMED = "DKIM-Signature: v=1; a=rsa-sha256; d=desk.example(.evil.example; s=s1; h=from; bh=AAAA; b=AAAA"
 CLAIM = f"Authentication-Results: {AUTHSERV}; dmarc=pass header.from=desk.example"
 # fmt: off
 FORGED: dict[str, tuple[str, tuple[str, int] | None]] = {  # fields on top, who signs
@@ -147,6 +148,11 @@ FORGED: dict[str, tuple[str, tuple[str, int] | None]] = {  # fields on top, who 
     "verdict-with-comments": (CLAIM.replace(AUTHSERV, f"(a) {AUTHSERV} (b)"), None),
     "verdict-with-a-version": (CLAIM.replace(";", " 1;", 1), None),
     "verdict-quoted": (CLAIM.replace(AUTHSERV, f'"{AUTHSERV}"'), None),
+    # opendkim passes a mail with such a signature on unseen: nothing is written, and nothing is deleted
+    "verdict-with-a-malformed-signature": (f"{CLAIM}\r\n{MALFORMED}", None),
+    "verdicts-with-a-malformed-signature": (
+        f"{CLAIM}; dkim=pass header.d=desk.example\r\n{MALFORMED}", SIGN["evil"]),
+    "malformed-signature": (MALFORMED, None),
     "verdict-of-arc": ((
         f"ARC-Authentication-Results: i=1; {AUTHSERV}; dmarc=pass header.from=desk.example\r\n"
         "ARC-Message-Signature: i=1; a=rsa-sha256; d=desk.example; s=s1; h=from; bh=AAAA; b=AAAA\r\n"
@@ -209,6 +215,33 @@ def test_a_mail_that_fails_a_strict_policy_is_put_aside(site: Site):
 
     site.send(dkim_signed(signed, "strict.example", key=a_key(1)), sender="jo@strict.example", to="help@desk.example")
     assert site.stage.count("SELECT count(*) FROM ticket") == tickets + 1
+
+
+@pytest.mark.parametrize(
+    "name", ["verdict-with-a-malformed-signature", "verdicts-with-a-malformed-signature", "verdict"]
+)
+def test_a_field_that_opendkim_left_standing_is_too_low(make_stage: MakeStage, start_postfix: StartPostfix, name: str):
+    """opendkim alone, Postfix deletes nothing: the forged field is the topmost one, but below Postfix's Received."""
+    with verifying(RECORDS, dmarc=False) as milters:
+        stage = make_stage(extra=f'\n[guards]\ntrusted_authserv_ids = ["{AUTHSERV}"]\n')
+        members = f'[team.service-desk]\nmembers = ["{AGENT}"]\n'
+        stage.config.write_text(stage.config.read_text().replace("[team.service-desk]\n", members))
+        stage.start()
+        front = f"virtual_mailbox_domains = desk.example\nrecipient_delimiter = +\n{milters.unguarded}"
+        postfix = start_postfix(lmtp=f"inet:127.0.0.1:{stage.lmtp_port}", sink_port=stage.sink.port, extra=front)
+        site = Site(stage, postfix, milters)
+        ticket, token = site.open_ticket(9)
+        before = site.state(ticket)
+
+        raw = mail(f"{name}@evil.example", sender=AGENT, to=token, text="#close", head=FORGED[name][0])
+        site.send(raw, sender=EVIL, to=token)
+
+        assert site.journal(f"{name}@evil.example") == ["agent.unproven"]
+        assert site.state(ticket) == before
+        if "malformed" in name:
+            assert "dmarc=pass" in str(site.stored(f"{name}@evil.example")["Authentication-Results"])
+            said = stage.run("explain", f"<{name}@evil.example>").stdout
+            assert "below another Received field" in said, said
 
 
 def test_postfix_defers_while_the_milter_is_away(start_postfix: StartPostfix):

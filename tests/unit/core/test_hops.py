@@ -45,6 +45,36 @@ def test_a_field_counts_only_from_a_hop_of_ours(channel, peer, proof):
     assert grade(message, envelope, a_policy(trusted_hops=NETS), Clues()).proof is proof
 
 
+RECEIVED = ("Received", "from a by b; Mon, 23 Nov 2026 09:00:00 +0000")
+
+
+@pytest.mark.parametrize(
+    ("channel", "above", "inner", "proof"),
+    [
+        (Channel.LMTP, 0, 0, Proof.DOMAIN), (Channel.LMTP, 1, 0, Proof.DOMAIN), (Channel.LMTP, 2, 0, Proof.NOBODY),
+        (Channel.SMTP, 1, 0, Proof.DOMAIN), (Channel.SMTP, 2, 0, Proof.NOBODY), (Channel.SMTP, 3, 2, Proof.DOMAIN),
+        (Channel.SMTP, 4, 2, Proof.NOBODY), (Channel.PIPE, 0, 0, Proof.DOMAIN), (Channel.PIPE, 1, 0, Proof.NOBODY),
+        (Channel.IMAP, 9, 0, Proof.DOMAIN),
+    ],
+)  # fmt: skip
+def test_a_field_counts_only_above_the_received_fields_of_others(channel, above, inner, proof):
+    """Below the Received field of our MTA stands what came from outside, whoever it says wrote it."""
+    message = a_message(headers=[*[RECEIVED] * above, ("Authentication-Results", PASS)])
+
+    trust = grade(message, an_envelope(channel=channel), a_policy(inner_hops=inner), Clues())
+
+    assert trust.proof is proof
+    assert "dmarc=pass" in trust.evidence or "below another Received field" in trust.evidence
+
+
+def test_a_forged_field_below_does_not_count_beside_one_above():
+    """The topmost decides, and there is no second look."""
+    low = ("Authentication-Results", PASS)
+    message = a_message(headers=[("Authentication-Results", "mx.example.com; dkim=none"), RECEIVED, RECEIVED, low])
+
+    assert grade(message, an_envelope(), a_policy(), Clues()).proof is Proof.NOBODY
+
+
 def own(result: str, **properties: str) -> AuthResults:
     pairs = (
         ("header.from", "example.org"),
