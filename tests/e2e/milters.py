@@ -41,7 +41,7 @@ class Milters:
     def postfix(self) -> str:
         """Lines for main.cf: the way docs/authentication.md tells an admin to do it."""
         checks = "header_checks = regexp:{ {/^Authentication-Results[[:space:]]*:/ IGNORE} }"
-        return f"{self.unguarded}\n{checks}"
+        return f"{self.unguarded}\n{checks}\nmime_header_checks =\nnested_header_checks ="
 
     @property
     def unguarded(self) -> str:

@@ -131,6 +131,22 @@ def test_a_genuine_agent_is_obeyed(site: Site):
     wait_for(lambda: any(b"open again" in raw for raw in site.stage.sink.to(USER)), site.stage.tail)
 
 
+def test_an_attached_mail_does_not_break_the_signature(site: Site):
+    """Postfix deletes foreign verdicts from the mail itself, not from what is attached to it."""
+    ticket, token = site.open_ticket(4)
+    head = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b"
+    parts = (
+        "--b\r\nContent-Type: text/plain\r\n\r\n#take\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+        "Authentication-Results: mx.elsewhere.example; dkim=pass\r\nFrom: x@y.example\r\n\r\nforwarded\r\n--b--"
+    )
+    raw = mail("attached@desk.example", sender=AGENT, to=token, text=parts, head=head)
+
+    site.send(dkim_signed(raw, "desk.example", key=a_key(1)), sender=AGENT, to=token)
+
+    assert site.state(ticket)[5] == AGENT
+    assert b"mx.elsewhere.example" in site.stored("attached@desk.example").as_bytes()
+
+
 SIGN = {"desk": ("desk.example", 2), "evil": ("evil.example", 2)}
 MALFORMED = "DKIM-Signature: v=1; a=rsa-sha256; d=desk.example(.evil.example; s=s1; h=from; bh=AAAA; b=AAAA"
 CLAIM = f"Authentication-Results: {AUTHSERV}; dmarc=pass header.from=desk.example"
