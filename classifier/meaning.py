@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier import joining, linear
 from classifier.catalogue import NOT_FOR_US
@@ -22,6 +21,7 @@ from classifier.measures import Array, Index
 from classifier.sentence import Sentences, rounded
 from classifier.text import normalise
 from classifier.vector import Floats
+from classifier.waves import WAVES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,13 +81,18 @@ class Meaning:
     def sentences(self, heads: Sequence[tuple[int, Joint | None]], probes: Sequence[str]) -> Sentences:
         """What the model keeps: per head its number of labels and, where it gains, its sentence part."""
         size = self.vectors.shape[1] + len(self.middles)
-        parts: list[NDArray[np.float32]] = [
-            np.zeros((size, labels), dtype=np.float32) if joint is None else joint.coefficients
-            for labels, joint in heads
-        ]
+        columns = sum(labels for labels, _ in heads)
+        coefficients, bends = (np.zeros((rows, columns), dtype=np.float32) for rows in (size, WAVES))
+        start = 0
+        for labels, joint in heads:
+            if joint is not None:
+                coefficients[:, start : start + labels] = joint.coefficients
+                bends[:, start : start + labels] = rounded(joint.bends)
+            start += labels
         return Sentences(
             identity=self.encoder.identity,
-            coefficients=np.hstack(parts).astype(np.float32),
+            coefficients=coefficients,
+            bends=bends,
             means=self.middles,
             ours=self.ours,
             probes=rounded(self.encoder.encode([normalise("", text) for text in probes])),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from classifier.encoder import EncoderError, Encodes, Identity
 from classifier.vector import Floats
+from classifier.waves import WAVES, waves
 
 Array = NDArray[np.float64]
 
@@ -31,14 +32,16 @@ HOW = 'name its folder: [classifier] encoder = "DIR", or --encoder DIR'
 class Sentences:
     """The part of a model that an encoder feeds.
 
-    All float32. `coefficients` [dimension + means, columns] belong to what `lifted` makes of a vector and
-    are added to the scores of the TF-IDF weights; `means` [means, dimension], rows of length one of numbers
-    that float16 holds: the middles of the mails it learned from, the first `ours` of them the desk's;
-    `probes` [texts, dimension], the vectors of a few fixed texts when the model was made.
+    All float32. `coefficients` [dimension + means, columns] belong to what `lifted` makes of a vector,
+    `bends` [WAVES, columns] to its waves, and both are added to the scores of the TF-IDF weights. `means`
+    [means, dimension], rows of length one of numbers that float16 holds: the middles of the mails it
+    learned from, the first `ours` of them the desk's. `probes` [texts, dimension], the vectors of a few
+    fixed texts when the model was made.
     """
 
     identity: Identity
     coefficients: Floats
+    bends: Floats
     means: Floats
     ours: int
     probes: Floats
@@ -50,7 +53,8 @@ class Sentences:
 
     def scores(self, vector: Floats) -> Array:
         """What the sentence adds to each column, float64 [columns]."""
-        return np.asarray(lifted(vector, self.means) @ self.coefficients, dtype=np.float64)
+        linear, bent = lifted(vector, self.means) @ self.coefficients, waves(vector) @ self.bends
+        return np.asarray(linear + bent, dtype=np.float64)
 
     def nearness(self, vector: Floats) -> float:
         """The cosine to the nearest middle of the desk's own mails."""
@@ -85,8 +89,8 @@ class Sentences:
     def digest(self) -> bytes:
         """Equal for equal predictions of the sentence part."""
         content = hashlib.sha256(repr((self.identity, self.ours)).encode())
-        content.update(self.coefficients.tobytes())
-        content.update(self.means.tobytes())
+        for values in (self.coefficients, self.bends, self.means):
+            content.update(values.tobytes())
         return content.digest()
 
     def facts(self) -> dict[str, Any]:
@@ -104,7 +108,7 @@ class Sentences:
         return {name: getattr(self, name).astype(kind) for name, kind in ARRAYS.items()}
 
 
-ARRAYS: dict[str, type] = {"coefficients": np.float32, "means": np.float16, "probes": np.float16}
+ARRAYS: dict[str, type] = {"coefficients": np.float32, "bends": np.float16, "means": np.float16, "probes": np.float16}
 
 
 def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int) -> Sentences:
@@ -117,6 +121,8 @@ def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int)
         raise ValueError("sentence means do not fit the encoder")
     if shapes["coefficients"] != (dimension + shapes["means"][0], columns):
         raise ValueError("sentence coefficients do not fit the encoder and the labels")
+    if shapes["bends"] != (WAVES, columns):
+        raise ValueError("sentence waves do not fit the labels")
     if not all(np.isfinite(arrays[name]).all() for name in ARRAYS):
         raise ValueError("sentence arrays must be finite")
     identity = Identity(
@@ -124,8 +130,8 @@ def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int)
         tokenizer_sha256=str(facts["tokenizer_sha256"]),
         tokens=int(facts["tokens"]),
     )
-    coefficients, means, probes = (arrays[name].astype(np.float32) for name in ARRAYS)
-    return Sentences(identity=identity, coefficients=coefficients, means=means, ours=ours, probes=probes)
+    coefficients, bends, means, probes = (arrays[name].astype(np.float32) for name in ARRAYS)
+    return Sentences(identity=identity, coefficients=coefficients, bends=bends, means=means, ours=ours, probes=probes)
 
 
 def lifted(vectors: Floats, means: Floats) -> Floats:
