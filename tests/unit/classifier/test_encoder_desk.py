@@ -34,10 +34,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ADesk, dict[str, 
     return desk, json.loads(out)
 
 
-def name_it(desk: ADesk, folder: Path) -> None:
-    """What an admin types."""
+def name_it(desk: ADesk, folder: Path | None) -> None:
+    """What an admin types; None takes it out."""
     kept = desk.config.read_text().split("[classifier]")[0]
-    desk.config.write_text(f'{kept}[classifier]\nencoder = "{folder}"\n')
+    desk.config.write_text(kept + (f'[classifier]\nencoder = "{folder}"\n' if folder else ""))
 
 
 def test_train_decides_by_itself_and_tells_why(trained: tuple[ADesk, dict[str, object]]) -> None:
@@ -60,6 +60,7 @@ def test_it_does_not_serve_before_the_configuration_names_the_encoder(
     """The daemon would not find it: refused with the sentence to type, then accepted."""
     desk, facts = trained
     name = str(facts["model"])
+    name_it(desk, None)
 
     code, _, errors = desk.run("model", "activate", name)
     assert code == 65
