@@ -25,7 +25,7 @@ RECIPE = Recipe(
     tier_decides=False,
     even=("tier",),
     keywords_agree=True,
-    bare_risk=0.08,
+    bare_risk=0.03,
     costs=(1.0,),
     sharpness=(0.0,),
 )
