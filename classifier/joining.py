@@ -44,6 +44,7 @@ SHARES = (Share(words=0.3, cost=10.0), Share(words=0.2, cost=30.0), Share(words=
 
 
 # Shares of the regression, of the machine on waves, and of the words once more. Few, so that the choice is no fit.
+ENOUGH = 2000  # mails; with fewer the waves add nothing, and the folds cannot tell a mixture
 MIXES = ((1.0, 0.0, 0.0), (0.7, 0.3, 0.0), (0.5, 0.3, 0.2), (0.3, 0.4, 0.3))
 
 
@@ -81,7 +82,7 @@ class Joint:
     mix: tuple[float, ...]  # of regression, waves and words alone
     words_scale: float  # what TF-IDF scores (divided by their temperature) are multiplied by in the sum
     coefficients: Floats
-    bends: Floats
+    bends: Floats  # of no rows where the waves take no part
     intercepts: Array
     scores: Array
     near: Array
@@ -108,21 +109,24 @@ def join(problem: Open, middles: Floats) -> Joint:
     for number in np.unique(problem.fold[problem.tested]):
         held = _held(problem, share, int(number))
         scores[held.rows], near[held.rows] = held.scores, held.near
-    bent, bends = ridge(problem.vectors, problem.truth, scores.shape[1], problem.fold, problem.weight)
+    mixes_of = MIXES if len(truth) >= ENOUGH else MIXES[:1]
+    bent, bends = np.zeros((len(problem.truth), scores.shape[1])), np.zeros((0, scores.shape[1]), dtype=np.float32)
+    if len(mixes_of) > 1:
+        bent, bends = ridge(problem.vectors, problem.truth, scores.shape[1], problem.fold, problem.weight)
     coefficients, intercepts = _fit(problem, share, np.arange(len(problem.truth)), middles)
     parts = (scores, bent[problem.tested], problem.scores)
     spreads = [float(np.maximum(part - part.mean(axis=1, keepdims=True), CLIP).std()) or 1.0 for part in parts]
-    mixes = [tuple(m / spread for m, spread in zip(mix, spreads, strict=True)) for mix in MIXES]
+    mixes = [tuple(m / spread for m, spread in zip(mix, spreads, strict=True)) for mix in mixes_of]
     sums = [np.sum([m * part for m, part in zip(mix, parts, strict=True)], axis=0) for mix in mixes]
     losses = [linear.loss(each / linear.temperature(each, truth), truth) for each in sums]
     best = int(np.argmin(losses))
     regressed, waved, plain = mixes[best]
     return Joint(
         share=share,
-        mix=MIXES[best],
+        mix=mixes_of[best],
         words_scale=regressed * share.words + plain,
         coefficients=coefficients * np.float32(regressed),
-        bends=bends * np.float32(waved),
+        bends=bends[: len(bends) if waved else 0] * np.float32(waved),
         intercepts=intercepts * regressed,
         scores=sums[best],
         near=near,

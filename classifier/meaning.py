@@ -82,12 +82,14 @@ class Meaning:
         """What the model keeps: per head its number of labels and, where it gains, its sentence part."""
         size = self.vectors.shape[1] + len(self.middles)
         columns = sum(labels for labels, _ in heads)
-        coefficients, bends = (np.zeros((rows, columns), dtype=np.float32) for rows in (size, WAVES))
+        bent = any(joint is not None and len(joint.bends) for _, joint in heads)
+        coefficients, bends = (np.zeros((rows, columns), dtype=np.float32) for rows in (size, WAVES if bent else 0))
         start = 0
         for labels, joint in heads:
             if joint is not None:
                 coefficients[:, start : start + labels] = joint.coefficients
-                bends[:, start : start + labels] = rounded(joint.bends)
+                if len(joint.bends):
+                    bends[:, start : start + labels] = rounded(joint.bends)
             start += labels
         return Sentences(
             identity=self.encoder.identity,

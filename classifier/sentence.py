@@ -33,7 +33,7 @@ class Sentences:
     """The part of a model that an encoder feeds.
 
     All float32. `coefficients` [dimension + means, columns] belong to what `lifted` makes of a vector,
-    `bends` [WAVES, columns] to its waves, and both are added to the scores of the TF-IDF weights. `means`
+    `bends` [WAVES or none, columns] to its waves, and both are added to the scores of the TF-IDF weights. `means`
     [means, dimension], rows of length one of numbers that float16 holds: the middles of the mails it
     learned from, the first `ours` of them the desk's. `probes` [texts, dimension], the vectors of a few
     fixed texts when the model was made.
@@ -53,8 +53,10 @@ class Sentences:
 
     def scores(self, vector: Floats) -> Array:
         """What the sentence adds to each column, float64 [columns]."""
-        linear, bent = lifted(vector, self.means) @ self.coefficients, waves(vector) @ self.bends
-        return np.asarray(linear + bent, dtype=np.float64)
+        values = lifted(vector, self.means) @ self.coefficients
+        if len(self.bends):
+            values = values + waves(vector) @ self.bends
+        return np.asarray(values, dtype=np.float64)
 
     def nearness(self, vector: Floats) -> float:
         """The cosine to the nearest middle of the desk's own mails."""
@@ -121,7 +123,7 @@ def stored(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], columns: int)
         raise ValueError("sentence means do not fit the encoder")
     if shapes["coefficients"] != (dimension + shapes["means"][0], columns):
         raise ValueError("sentence coefficients do not fit the encoder and the labels")
-    if shapes["bends"] != (WAVES, columns):
+    if shapes["bends"] not in {(WAVES, columns), (0, columns)}:
         raise ValueError("sentence waves do not fit the labels")
     if not all(np.isfinite(arrays[name]).all() for name in ARRAYS):
         raise ValueError("sentence arrays must be finite")

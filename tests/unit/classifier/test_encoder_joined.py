@@ -19,6 +19,7 @@ from classifier.joining import FEWEST, means, regression
 from classifier.sentence import lifted, share
 from classifier.train import Recipe, Trained, train
 from classifier.types import Document
+from classifier.waves import WAVES
 from tests.unit.classifier.tiny_encoder import MEANINGS, write
 
 QUICK = Recipe(name="test", folds=3, costs=(1.0,), sharpness=(0.0,), risk=0.2, tier_decides=False)
@@ -165,6 +166,20 @@ def test_saved_and_loaded_it_predicts_the_same(folder: Path, tmp_path: Path) -> 
     loaded = artifact.load(tmp_path / "m", folder)
 
     assert loaded.predict(documents) == model.predict(documents)
+
+
+def test_the_waves_travel_with_the_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are mails enough, the machine on waves takes part, and is stored as it was measured."""
+    monkeypatch.setattr(joining, "ENOUGH", 10)
+    monkeypatch.setattr(joining, "MIXES", ((0.0, 0.0, 1.0), (0.5, 0.5, 0.0)))
+    documents = [Document(subject="", text=r.text) for r in some_mails(slice(0, 8), 5, seed=9)]
+
+    model = train(some_mails(slice(0, 8)), CATALOGUE, QUICK, encoder=Encoder(folder)).model
+    artifact.save(model, tmp_path / "m")
+
+    assert model.sentences is not None
+    assert model.sentences.bends.shape[0] == WAVES
+    assert artifact.load(tmp_path / "m", folder).predict(documents) == model.predict(documents)
 
 
 def test_without_its_encoder_it_is_refused_with_the_sentence_to_type(folder: Path, tmp_path: Path) -> None:
