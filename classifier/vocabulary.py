@@ -120,11 +120,12 @@ def _branch(
     texts: Sequence[str], cut: Cut, senders: Sequence[str], limits: Limits
 ) -> tuple[list[str], sparse.csr_matrix, NDArray[np.int64]]:
     ids: dict[str, int] = {}
-    rows = [np.unique(cut(t, ids), return_counts=True) for t in texts]
+    rows = [_counted(cut(t, ids)) for t in texts]
     indptr = np.cumsum([0, *(len(r[0]) for r in rows)])
     none = np.empty(0, dtype=np.int32)
     indices = np.concatenate([none, *(r[0] for r in rows)])
-    counts = np.concatenate([none, *(r[1].astype(np.int32) for r in rows)])
+    counts = np.concatenate([none, *(r[1] for r in rows)])
+    del rows
     raw = sparse.csr_matrix((counts, indices, indptr), shape=(len(texts), len(ids)))
     df = np.bincount(indices, minlength=len(ids)).astype(np.int64)
     names = np.array(list(ids), dtype=object)
@@ -139,6 +140,12 @@ def _branch(
     order.sort(key=lambda i: names[i])
     columns = np.array(order, dtype=np.int64)
     return [str(names[i]) for i in order], raw[:, columns].tocsr(), df[columns]
+
+
+def _counted(found: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The distinct ids and how often each occurs; as small as can be, for there are tens of millions."""
+    distinct, counts = np.unique(found, return_counts=True)
+    return distinct, counts.astype(np.int32)
 
 
 def _by_sender(raw: sparse.csr_matrix, senders: Sequence[str]) -> NDArray[np.int64]:
