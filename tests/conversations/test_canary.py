@@ -254,6 +254,7 @@ def test_no_canary_flies_out(seed: int) -> None:
     assert run.checked > 20
 
 
+@pytest.mark.timeout(300)
 def test_the_runs_do_what_they_are_for() -> None:
     """The generator reaches every kind of letter and order, or the test above would prove nothing."""
     kinds: set[str] = set()
