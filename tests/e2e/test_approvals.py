@@ -1,4 +1,4 @@
-"""Approvals by mail, through the running daemon: asked, decided by a click, told; forgers and the absent change nothing."""
+"""Approvals by mail, through the running daemon: asked, decided by a click, told; forgers change nothing."""
 
 from __future__ import annotations
 

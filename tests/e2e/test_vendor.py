@@ -1,4 +1,4 @@
-"""The supplier behind a tier, through the running daemon: handed over by an order, answers threaded, no loop with robots."""
+"""The supplier behind a tier, through the running daemon: handed over by an order, answered, no loop."""
 
 from __future__ import annotations
 

@@ -118,4 +118,3 @@ class FullYear(Year):
 def _address(text_: str) -> Address:
     local, _, domain = text_.rpartition("@")
     return Address(local, domain)
-
