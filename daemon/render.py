@@ -60,11 +60,17 @@ _AUTOMATIC = TO_REQUESTER
 _WORDLESS = _AUTOMATIC | {NoticeKind.REMINDER, NoticeKind.AGENDA, NoticeKind.REPORT}  # nobody's own words are in these
 _QUOTED = frozenset({NoticeKind.TEAM, NoticeKind.APPROVAL, NoticeKind.VENDOR})
 _LAYOUT = "letter.html.j2"
-_FILLED = frozenset({NoticeKind.ACKNOWLEDGMENT, NoticeKind.TEAM})  # of every mail; their templates branch on no slot …
-_SLOTS = ("reference", "name", "due", "previous_due", "closes", "subject", "usual")  # … but for its being empty
+# Letters of every ticket; their templates branch on no slot, but for its being empty. The differential test shows it.
+_FILLED = frozenset(
+    {
+        *(NoticeKind.ACKNOWLEDGMENT, NoticeKind.TEAM, NoticeKind.TIME_TO_RESPOND, NoticeKind.REMINDER),
+        *(NoticeKind.RECEIPT, NoticeKind.REPLY, NoticeKind.STATUS),
+    }
+)
+_SLOTS = ("reference", "name", "due", "previous_due", "closes", "subject", "usual")
 _LINK_SLOT = "mailto:link{}@slot.invalid"  # what a link may look like
 _LINK_CHARS = 2_000
-_WORDED = frozenset({"wish"})  # a detail for which templates have words of their own
+_WORDED = frozenset({"wish", "clock"})  # a detail for which templates have words of their own
 _FORMS = 2_000  # a desk has some hundred (language, category, hours, what is known)
 _VALUE_CHARS = {"advice": 400, "hours": 240, "urgent": 200, "holiday": 120, "reason": 300}
 _SHORT_CHARS = 100
@@ -233,12 +239,12 @@ class Renderer:
             kind = next((kind for kind, stem in _STEM.items() if file in {f"{stem}.txt.j2", f"{stem}.html.j2"}), None)
             kinds = [kind] if kind else list(NoticeKind) if name == _LAYOUT else []
             tried = (
-                self.render(*sample).trouble for k in kinds for sample in _samples(k, language if kind else DEFAULT)
+                self.render(*sample).trouble for k in kinds for sample in samples(k, language if kind else DEFAULT)
             )
             yield from dict.fromkeys(trouble for trouble in tried if trouble)
 
 
-def _samples(kind: NoticeKind, language: str) -> Iterator[tuple[Notice, Facts]]:
+def samples(kind: NoticeKind, language: str) -> Iterator[tuple[Notice, Facts]]:
     """Every branch that a template may take, with and without what is optional."""
     to = Address("user", "example.com")
     at = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -369,7 +375,9 @@ def _may_echo(notice: Notice) -> bool:
 def _subject(notice: Notice, reference: str, neutral: str) -> str:
     echo = bare_subject(notice.subject, reference) if _may_echo(notice) else ""
     return tagged(
-        echo or one_line(neutral, SUBJECT_CHARS), reference, reply=bool(echo) and notice.kind not in {NoticeKind.TEAM, NoticeKind.FORWARD}
+        echo or one_line(neutral, SUBJECT_CHARS),
+        reference,
+        reply=bool(echo) and notice.kind not in {NoticeKind.TEAM, NoticeKind.FORWARD},
     )
 
 

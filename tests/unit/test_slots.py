@@ -16,12 +16,21 @@ from daemon.core.letter import Facts, Letter
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.sla import Hours, Promise
 from daemon.languages import LANGUAGES, say_instant
-from daemon.render import Renderer
+from daemon.render import NEWS, Renderer, samples
 from daemon.slots import place, read
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PROMISE = Promise(due_at=AT, zone="Europe/Berlin", calendar="office", target=timedelta(hours=4), hours=Hours.OPEN)
-KINDS = (NoticeKind.ACKNOWLEDGMENT, NoticeKind.TEAM)
+KINDS = (
+    NoticeKind.ACKNOWLEDGMENT,
+    NoticeKind.TEAM,
+    NoticeKind.TIME_TO_RESPOND,
+    NoticeKind.REMINDER,
+    NoticeKind.RECEIPT,
+    NoticeKind.REPLY,
+    NoticeKind.STATUS,
+)
+WORDED = {NoticeKind.TEAM, NoticeKind.RECEIPT, NoticeKind.REPLY}
 LINKS = (("#take", "mailto:help+t@desk.example?subject=%5BFL-1042%5D&body=%23take"), ("#close", "mailto:a@b?body=x"))
 
 
@@ -33,8 +42,11 @@ def a_notice(kind: NoticeKind = NoticeKind.ACKNOWLEDGMENT, **over: object) -> No
         "promise": PROMISE,
         "echo_subject": True,
         "subject": "Printer is silent",
-        "text": "It broke.\n\nReally." if kind is NoticeKind.TEAM else "",
+        "text": "It broke.\n\nReally." if kind in WORDED else "",
         "detail": (("from", "Jo Doe <jo@example.org>"), ("priority", "P2")) if kind is NoticeKind.TEAM else (),
+        "tier": "Service desk" if kind is NoticeKind.STATUS else "",
+        "closes_at": AT if kind is NoticeKind.STATUS else None,
+        "previous_promise": PROMISE if kind is NoticeKind.TIME_TO_RESPOND else None,
     }
     return Notice(**{**values, **over})  # type: ignore[arg-type]
 
@@ -91,14 +103,28 @@ def test_every_shipped_letter_is_the_same_filled(language: str, kind: NoticeKind
         assert not filled.trouble
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", [NoticeKind.REMINDER, NoticeKind.STATUS])
+def test_every_news_is_the_same_filled(language: str, kind: NoticeKind) -> None:
+    """Each alone and all at once, with each clock that a reminder may name."""
+    some = replace(some_facts(language), closes=say_instant(AT, "UTC", language), tier="Second tier", reason="no")
+    for clock in ("first_response", "next_update", "resolution", "ola", "vendor_response", "approval", "other", ""):
+        for news in (NEWS, *((each,) for each in NEWS)):
+            detail = (("clock", clock), ("agent", "ann@desk.example"), ("tier", "2"), ("other", "x"))
+            notice = a_notice(kind, news=news, detail=detail if kind is NoticeKind.REMINDER else ())
+
+            filled, anew = both(notice, some)
+
+            assert filled == anew
+            assert not filled.trouble
+
+
 text = st.text(max_size=60) | st.sampled_from(
     ["FL-1042", "<b>", "a\n\nb", "[x](mailto:y)", "Subject: x", "{{ due }}", " "]
 )
 
 
-values = st.fixed_dictionaries(
-    dict.fromkeys(("subject", "name", "words", "due", "value", "reference", "desk"), text)
-)
+values = st.fixed_dictionaries(dict.fromkeys(("subject", "name", "words", "due", "value", "reference", "desk"), text))
 
 
 @given(value=values)
@@ -145,3 +171,13 @@ def test_places_are_found_and_filled() -> None:
 
     assert slotted.names == ("a", "b", "a")
     assert slotted.fill({"a": "1", "b": "2"}) == "1 and 21"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_no_letter_shows_how_a_link_is_written(language: str, kind: NoticeKind) -> None:
+    """In every branch of the template a link is a link."""
+    for notice, facts in samples(kind, language):
+        letter = ANEW.render(notice, replace(facts, links=LINKS, urgent=""))
+
+        assert "](mailto" not in letter.text + letter.html
