@@ -127,6 +127,7 @@ def _centred(sample: Sample, weights: NDArray[Any], bias: NDArray[Any], trace: d
     else:
         coefficients = np.zeros_like(weights)
         intercepts = np.full(sample.labels, ABSENT, dtype=bias.dtype)
-        coefficients[:, present] = weights[:, present] - weights[:, present].mean(axis=1, keepdims=True)
-        intercepts[present] = bias[present] - bias[present].mean()
+        if len(present):  # none when one thread holds every mail
+            coefficients[:, present] = weights[:, present] - weights[:, present].mean(axis=1, keepdims=True)
+            intercepts[present] = bias[present] - bias[present].mean()
     return Machine(coefficients=coefficients, intercepts=intercepts, trace=trace)

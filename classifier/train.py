@@ -236,6 +236,11 @@ def _head(
         probabilities=probabilities,
         policy=policy,
         noise=heard,
+        bare_least=second.bare_least(
+            probabilities, truth, free & bare, risk=recipe.bare_risk, confidence=recipe.confidence
+        )
+        if rules
+        else 0.0,
         joint=joint,
         joined=joined,
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from classifier import artifact, starter
-from classifier.catalogue import DEFAULT, KINDS, LANGUAGES
+from classifier.catalogue import DEFAULT, KINDS, LANGUAGES, NOT_FOR_US
+from classifier.corpus import read_jsonl
+from classifier.evaluate import document
 from classifier.starter.__main__ import rows, scenarios
 from classifier.types import Band, Document
 
 MODEL = artifact.load(starter.path())
+TIERS = Path(__file__).parents[2] / "tiers"
 
 
 def test_loads_fast_and_small() -> None:
@@ -79,3 +83,22 @@ def test_examples_are_usable() -> None:
 def test_notice_names_the_licence() -> None:
     """The attribution of the foreign data is beside it."""
     assert "Creative Commons Attribution 3.0" in (starter.examples().parent / "NOTICE.md").read_text(encoding="utf-8")
+
+
+def test_what_routes_of_the_tier_set_is_right() -> None:
+    """On mails written for measuring only, nine of ten that route by themselves go where they should."""
+    mails = [row for file in sorted(TIERS.glob("*.jsonl")) for row in read_jsonl(file)]
+    found = MODEL.predict([document(row) for row in mails])
+    routed = [(row, p) for row, p in zip(mails, found, strict=True) if p.band is Band.AUTOMATIC]
+    assert len(mails) >= 400
+    assert len(routed) > len(mails) * 0.1
+    assert sum(row.category == p.category for row, p in routed) >= 0.9 * len(routed)
+    sure = [row.tier == p.tier for row, p in routed if p.tier_sure]
+    assert sum(sure) >= 0.9 * len(sure)
+
+
+def test_examples_page_names_every_file() -> None:
+    """No file of examples without a word on what it is and whose."""
+    page = (starter.examples() / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{file.name}`" in page for file in starter.examples().glob("*.jsonl"))
+    assert f"{sum(1 for row in rows(starter.examples()) if row.category != NOT_FOR_US):,}" in page

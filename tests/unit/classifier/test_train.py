@@ -9,7 +9,7 @@ import pytest
 
 from classifier import labels
 from classifier.cold import start
-from classifier.corpus import KEYWORD, CorpusError, Row, names
+from classifier.corpus import KEYWORD, CorpusError, Row, names, terse
 from classifier.evaluate import evaluate, train_and_evaluate
 from classifier.train import Recipe, Step, train
 from classifier.types import Band, Document
@@ -171,3 +171,13 @@ def test_window_keeps_corrections() -> None:
     trained = train(rows, CATALOGUE, Recipe(costs=(1.0,), sharpness=(0.0,), folds=2, window=30))
     assert sum(r.source != KEYWORD for r in trained.rows) == 30
     assert any(r.source == "agent" for r in trained.rows)
+
+
+def test_second_opinion_is_trained_in() -> None:
+    """With `keywords_agree` the shipped keywords travel in the model, and bare texts get a bound of their own."""
+    rows = some_rows(60)
+    recipe = replace(QUICK, keywords_agree=True, bare_risk=0.01)
+    trained = train([*rows, *terse(rows, seed=0)], CATALOGUE, recipe)
+    assert trained.model.rules is not None
+    assert trained.model.scope.bare_least == trained.results["category"].bare_least > 0
+    assert train(rows, CATALOGUE, QUICK).model.rules is None
