@@ -16,6 +16,8 @@ from daemon.core.policy import Policy
 from daemon.core.reading import Reading
 from daemon.core.ticket import Status, Ticket
 
+_ORDER_LINK = "&body=%23"  # of a link in a letter to the team: what stands beside it is not for requesters
+
 
 def objections(
     orders: Orders, reading: Reading, ticket: Ticket, context: Context, policy: Policy
@@ -28,6 +30,9 @@ def objections(
             yield Complaint(line=f"#{command.verb} {command.argument}".strip(), why=why)
     if not orders.words or orders.has(Verb.NOTE) or orders.has(Verb.FORWARD):
         return
+    if _ORDER_LINK in orders.words:
+        why = "our letter to you is in it and could not be told from your words; write above it, or quote with >"
+        yield Complaint(line="your answer", why=why)
     if context.named is not None and context.addressee is None:
         why = "tickets of several people were joined here; answer a mail of the one you mean"
         yield Complaint(line="your answer", why=why)

@@ -277,7 +277,10 @@ def _align(texts: Sequence[str], kinds: list[int], sent: Sequence[str]) -> None:
     unmarked = [
         index
         for index in range(first + 1, len(kinds) if first >= 0 else 0)
-        if kinds[index] == _QUOTED and is_telling(key(texts[index])) and not _QUOTE_MARK.match(texts[index])
+        if kinds[index] == _QUOTED
+        and is_telling(key(texts[index]))
+        and (known[index] or not maybe[index])
+        and not _QUOTE_MARK.match(texts[index])
     ]
     if not unmarked or sum(known[index] for index in unmarked) * 2 < len(unmarked):
         return

@@ -11,6 +11,7 @@ import re
 from sqlalchemy import Connection, bindparam, func, select
 
 from daemon.core.entity import text_of
+from daemon.core.notice import NoticeKind
 from daemon.core.token import Keyring, OwnId, own_ids
 from daemon.store.prepared import Prepared
 from daemon.store.schema import OUTBOX
@@ -33,12 +34,26 @@ def named_in(raw: bytes, keyring: Keyring) -> tuple[OwnId, ...]:
 def texts(tx: Connection, named: tuple[OwnId, ...]) -> tuple[str, ...]:
     """What those letters said, as far as they are still stored."""
     found = (
-        _LETTER.scalar(
-            tx, {"ticket_id": own.ticket_id, "kind": own.kind, "sequence": own.sequence, "size": _LETTER_BYTES}
+        (
+            own.kind,
+            _LETTER.scalar(
+                tx, {"ticket_id": own.ticket_id, "kind": own.kind, "sequence": own.sequence, "size": _LETTER_BYTES}
+            ),
         )
         for own in named
     )
-    return tuple(text for content in found if content and (text := text_of(bytes(content))))
+    return tuple(text for kind, content in found if content and (text := _open_part(kind, text_of(bytes(content)))))
+
+
+def _open_part(kind: str, text: str) -> str:
+    """What answers may stand between.
+
+    Above the requester's words a letter to the team has rows of facts, also of other tickets. They are left out: what
+    a quote shows above the first line that is known stays quoted, however a program has set it, and never goes out.
+    """
+    if kind != NoticeKind.TEAM:
+        return text
+    return "\n".join(line for line in text.splitlines() if not line.startswith("  "))
 
 
 _LETTER = Prepared(

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from daemon.core.markup import read_html
 from tests.conversations.world import AGENT, JO, Letter, World, letter_for
 
 QUESTION = (
@@ -78,3 +79,39 @@ def test_a_letter_is_known_by_its_signed_identifier_only(world: World) -> None:
 
     assert world.one("SELECT count(*) FROM entry WHERE author = 'eve@evil.example' AND ticket_id = 1001") == 0
     assert AGENT not in written(world)
+
+
+@pytest.mark.parametrize("form", ["as it is", "cells", "tabs", "rows apart", "with links"])
+def test_nothing_of_the_letter_to_the_team_reaches_the_requester(world: World, form: str) -> None:
+    """An agent writes on top and his program quotes our letter, set from its HTML, without marks: his words go out."""
+    team = world.request(JO, "Where do I find the new form for travel costs?\n\nAnd who has to sign it then?")
+    html = team.mail.get_body(("html",)).get_content()
+    set_ = [line.text for line in read_html(html, limit=100_000)] if form != "as it is" else team.words.splitlines()
+    between = {"tabs": "\t", "rows apart": "\n\n"}.get(form)
+    lines = [line.replace(" | ", between) if between else line for line in set_]
+    lines[1:1] = ["Like solved tickets - FL-77: SECRET", "of somebody else"]  # as no program of ours has written it
+    if form == "with links":
+        lines = [line.replace(JO, f"{JO}<mailto:{JO}>") for line in lines]
+    head = [
+        "It is on page one.",
+        "",
+        "From: Example Help Desk <help@example.com>",
+        "Sent: Monday, 10:00",
+        f"To: {AGENT}",
+    ]
+
+    told = world.order("\n".join([*head, f"Subject: {team.mail['Subject']}", "", *lines]), team)
+
+    answer = letter_for(JO, told)
+    assert answer.words.split("Example Help Desk")[0].split() == ["It", "is", "on", "page", "one."]
+
+
+def test_a_letter_to_the_team_that_cannot_be_told_apart_stops_the_mail(world: World) -> None:
+    """Quoted without any sign and unlike what we wrote: nothing goes out, the agent reads why."""
+    team = world.request(JO)
+    words = " / ".join(team.words.split())
+
+    told = world.order(f"Please see here {words}", team)
+
+    assert [each.to for each in told] == [AGENT]
+    assert "could not be told from your words" in told[0].words
