@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from daemon.core.address import Address
 from daemon.core.letter import Facts, Letter
-from daemon.core.notice import Notice, NoticeKind
+from daemon.core.notice import NEWS, Notice, NoticeKind
 from daemon.core.sla import Hours, Promise
 from daemon.languages import LANGUAGES, say_instant
-from daemon.render import NEWS, Renderer, samples
+from daemon.render import Renderer, samples
 from daemon.slots import place, read
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
