@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from classifier.types import Document
 from daemon import models
+from daemon.core.address import Address
+from daemon.core.envelope import Channel, Envelope
+from daemon.core.limits import Limits
 from daemon.reader.model import load_classifier
+from daemon.reader.pool import ReaderPool
+from daemon.reader.worker import Bounds
 from daemon.settings import policy
 from tests.unit.classifier.test_encoder_joined import some_mails
 from tests.unit.classifier.tiny_encoder import write
@@ -90,6 +96,33 @@ def test_a_reader_serves_with_it_and_falls_back_to_keywords_without(
     assert "keywords rule instead" in note
     assert "was trained with the sentence encoder" in note
     assert spare.model_id.startswith("rules")
+
+
+async def test_a_worker_under_its_limits_reads_a_mail_with_it(trained: tuple[ADesk, dict[str, object]]) -> None:
+    """The real process: the session is opened before its memory is bounded."""
+    desk, facts = trained
+    name_it(desk, desk.folder / "encoder")
+    folder = desk.models / str(facts["model"])
+    made = policy(desk.settings)
+    pool = ReaderPool(made, Limits(), Bounds(), model=str(folder), workers=1)
+    head = b"From: a@x.example\r\nTo: help@desk.example\r\nMessage-ID: <1@x.example>\r\nSubject: help\r\n\r\n"
+    raw = head + b"please the plotter again\r\n"
+
+    envelope = Envelope(
+        channel=Channel.PIPE,
+        desk="help",
+        received_at=datetime.now(UTC),
+        reverse_path=Address(local="a", domain="x.example"),
+    )
+    await pool.start()
+    try:
+        (reading,) = await pool.read([(envelope, raw)])
+    finally:
+        await pool.close()
+
+    assert pool.note == ""
+    assert reading.prediction is not None
+    assert reading.prediction.by_sentence > 0
 
 
 def test_a_folder_that_is_not_there_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
