@@ -28,6 +28,8 @@ def refit(model: LinearModel, rows: Sequence[Row], *, recipe: Recipe | None = No
     heads: Any = model.card.get("heads")
     if not isinstance(heads, dict) or "category" not in heads:
         raise CorpusError("the model's card does not say how it was trained: train it in full")
+    if model.sentences is not None:  # its words were weighed against its sentences: neither can be learned alone
+        raise CorpusError("a model with a sentence encoder is not refitted in part: train it in full")
     fatal = next((f for f in corpus.check(rows, model.catalogue) if f.fatal), None)
     if fatal:
         raise CorpusError(fatal.text)

@@ -131,6 +131,8 @@ def _predicted(evidence: Mapping[str, Any]) -> Iterator[str]:
         reasons = ", ".join(f"{phrase} {weight:+.2f}" for phrase, weight in prediction["reasons"])
         if reasons:
             yield f"    because of: {reasons}"
+        if by_sentence := prediction.get("by_sentence"):
+            yield f"    of what spoke for it, {by_sentence:.0%} came from the sentence as a whole"
         if runner_up := prediction.get("runner_up"):
             yield f"    next likely: {runner_up[0]} {runner_up[1]:.0%}"
         if nearest := prediction.get("nearest"):

@@ -79,6 +79,7 @@ def _facts(reading: Reading, match: Match | None) -> dict[str, Any]:
             else None,
             "nearest": [[each.key, round(each.likeness, 3)] for each in prediction.nearest],
             "reasons": [[reason.phrase, round(reason.weight, 3)] for reason in prediction.reasons[:10]],
+            **({"by_sentence": round(prediction.by_sentence, 3)} if prediction.by_sentence else {}),
         }
     if reading.shadow is not None:
         facts["shadow"] = _said(reading.shadow)

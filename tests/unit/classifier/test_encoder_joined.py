@@ -13,9 +13,10 @@ import pytest
 
 from classifier import artifact, joining
 from classifier.catalogue import Catalogue
-from classifier.corpus import KEYWORD, Row
+from classifier.corpus import KEYWORD, CorpusError, Row
 from classifier.encoder import Encoder, Encodes
 from classifier.joining import FEWEST, means, regression
+from classifier.refit import refit
 from classifier.sentence import lifted, share
 from classifier.train import Recipe, Trained, train
 from classifier.types import Document
@@ -211,6 +212,12 @@ def test_an_encoder_that_computes_otherwise_is_refused(folder: Path, tmp_path: P
 
     with pytest.raises(artifact.ArtifactError, match="gets other vectors from the encoder here"):
         artifact.load(tmp_path / "m", folder)
+
+
+def test_a_quick_refit_of_its_words_alone_is_refused(folder: Path) -> None:
+    """Words and sentences were weighed against each other: neither is learned again without the other."""
+    with pytest.raises(CorpusError, match="train it in full"):
+        refit(_trained(folder).model, some_mails(slice(0, 8)))
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing", "denied"])
