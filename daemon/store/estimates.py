@@ -72,12 +72,12 @@ def expect(tx: Connection, decision: Decision, ticket: Ticket, policy: Policy, *
 
 def answered(tx: Connection, ticket_id: int, policy: Policy, *, now: datetime) -> None:
     """A person answered: how long it took, if nobody had before."""
-    row = tx.execute(_WAITING, {"ticket_id": ticket_id}).one_or_none()
+    row = _WAITING.first(tx, {"ticket_id": ticket_id})
     if row is None:
         return
     calendar = dict(policy.calendars).get(row.calendar)
     took = working_between(calendar, row.opened_at, now) // _SECOND if calendar is not None else None
-    tx.execute(_ANSWERED, {"b_ticket_id": ticket_id, "b_took_s": took, "b_now": now})
+    _ANSWERED.run(tx, {"b_ticket_id": ticket_id, "b_took_s": took, "b_now": now})
 
 
 def forget(tx: Connection, ticket_id: int) -> None:
@@ -134,10 +134,12 @@ _FIND = Prepared(
     )
 )
 _REMEMBER = inserting(RESPONSE)
-_WAITING = select(RESPONSE.c.calendar, RESPONSE.c.opened_at).where(
-    RESPONSE.c.ticket_id == bindparam("ticket_id"), RESPONSE.c.answered_at.is_(None)
+_WAITING = Prepared(
+    select(RESPONSE.c.calendar, RESPONSE.c.opened_at).where(
+        RESPONSE.c.ticket_id == bindparam("ticket_id"), RESPONSE.c.answered_at.is_(None)
+    )
 )
-_ANSWERED = (
+_ANSWERED = Prepared(
     update(RESPONSE)
     .where(RESPONSE.c.ticket_id == bindparam("b_ticket_id"))
     .values(took_s=bindparam("b_took_s"), answered_at=bindparam("b_now", type_=RESPONSE.c.answered_at.type))

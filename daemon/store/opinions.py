@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from daemon.core.decision import Opinion
+from daemon.store.prepared import Prepared
 from daemon.store.rows import insert_absent
 from daemon.store.schema import TICKET
 from daemon.store.service import OPINION
@@ -38,7 +39,7 @@ def record(tx: Connection, ticket_id: int, person: str, opinion: Opinion, *, now
 
 def last_asked(tx: Connection, person: str) -> datetime | None:
     """When this person was asked last, about whatever ticket."""
-    row = tx.execute(_LAST, {"person": person}).first()
+    row = _LAST.first(tx, {"person": person})
     return None if row is None else row.asked_at
 
 
@@ -69,7 +70,7 @@ _ANSWER = (
     .where(OPINION.c.ticket_id == bindparam("b_id"))
     .values(score=bindparam("b_score"), words=bindparam("b_words"), answered_at=bindparam("b_now"))
 )
-_LAST = (
+_LAST = Prepared(
     select(OPINION.c.asked_at)
     .where(OPINION.c.person == bindparam("person"))
     .order_by(OPINION.c.asked_at.desc())

@@ -12,6 +12,7 @@ from daemon.core.context import OtherReply
 from daemon.core.decision import Change, EntryKind, Field
 from daemon.core.separation import read_separation
 from daemon.store import links, merges, outsiders, tickets
+from daemon.store.prepared import Prepared
 from daemon.store.schema import ENTRY, JOURNAL
 
 CHANGED = "ticket.changed"
@@ -52,7 +53,7 @@ def undoable(tx: Connection, ticket_id: int, by: str, *, now: datetime) -> tuple
     A ticket that was joined again after `#split` stays joined.
     """
     since = now - UNDO_WITHIN
-    rows = tx.execute(_CHANGED, {"ticket_id": ticket_id, "name": CHANGED, "since": since, "count": _LINES})
+    rows = _CHANGED.rows(tx, {"ticket_id": ticket_id, "name": CHANGED, "since": since, "count": _LINES})
     newest = next(iter(rows), None)
     if newest is None:
         return ()
@@ -78,7 +79,7 @@ def _is_settled(tx: Connection, change: Change) -> bool:
 
 def closed_by(tx: Connection, ticket_id: int) -> str:
     """Who changed the status last, "" when it was no agent."""
-    rows = tx.execute(_CHANGED, {"ticket_id": ticket_id, "name": CHANGED, "since": _EVER, "count": _LINES})
+    rows = _CHANGED.rows(tx, {"ticket_id": ticket_id, "name": CHANGED, "since": _EVER, "count": _LINES})
     lines = (json.loads(row.facts) for row in rows)
     return next((str(facts.get("by", "")) for facts in lines if Field.STATUS.value in facts), "")
 
@@ -86,11 +87,11 @@ def closed_by(tx: Connection, ticket_id: int) -> str:
 def other_reply(tx: Connection, ticket_id: int, by: str, *, now: datetime) -> OtherReply | None:
     """The newest answer of another agent within the time in which two answers would collide."""
     values = {"ticket_id": ticket_id, "kind": EntryKind.REPLY.value, "by": by, "since": now - COLLISION_WITHIN}
-    row = tx.execute(_REPLIED, values).first()
+    row = _REPLIED.first(tx, values)
     return None if row is None else OtherReply(by=row.author, at=row.at)
 
 
-_CHANGED = (
+_CHANGED = Prepared(
     select(JOURNAL.c.facts)
     .where(
         JOURNAL.c.ticket_id == bindparam("ticket_id"),
@@ -100,7 +101,7 @@ _CHANGED = (
     .order_by(JOURNAL.c.id.desc())
     .limit(bindparam("count"))
 )
-_REPLIED = (
+_REPLIED = Prepared(
     select(ENTRY.c.author, ENTRY.c.at)
     .where(
         ENTRY.c.ticket_id == bindparam("ticket_id"),

@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, text, update
 
 from daemon.core.address import Address
 from daemon.core.notice import OF_PERSONS, TO_REQUESTER, NoticeKind
@@ -79,13 +79,13 @@ def next_sequence(tx: Connection, ticket_id: int, kind: str) -> int:
 
 def spoken(tx: Connection, ticket_id: int) -> bool:
     """True when the requester of the ticket was acknowledged, or answered by a person."""
-    return tx.execute(_SPOKEN, {"ticket_id": ticket_id}).first() is not None
+    return _SPOKEN.first(tx, {"ticket_id": ticket_id}) is not None
 
 
 def told(tx: Connection, *, ticket_id: int, kind: str, to: Address, at: datetime) -> bool:
     """True when a mail of this kind about the ticket was queued for the address at this very instant."""
     values = {"ticket_id": ticket_id, "kind": str(kind), "recipient": str(to), "at": at}
-    return tx.execute(_TOLD, values).first() is not None
+    return _TOLD.first(tx, values) is not None
 
 
 def queue(tx: Connection, posting: Posting, policy: Policy, *, now: datetime) -> Queued:
@@ -233,15 +233,15 @@ _LAST = Prepared(
         OUTBOX.c.ticket_id == bindparam("ticket_id"), OUTBOX.c.kind == bindparam("kind")
     )
 )
-_SPOKEN = (
+_SPOKEN = Prepared(
     select(OUTBOX.c.id)
     .where(
         OUTBOX.c.ticket_id == bindparam("ticket_id"),
-        OUTBOX.c.kind.in_([NoticeKind.ACKNOWLEDGMENT.value, NoticeKind.REPLY.value]),
+        or_(OUTBOX.c.kind == NoticeKind.ACKNOWLEDGMENT.value, OUTBOX.c.kind == NoticeKind.REPLY.value),
     )
     .limit(1)
 )
-_TOLD = (
+_TOLD = Prepared(
     select(OUTBOX.c.id)
     .where(
         OUTBOX.c.ticket_id == bindparam("ticket_id"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, or_, select, text
 
 from daemon.core.address import Address
 from daemon.core.decision import EntryKind
@@ -77,10 +77,10 @@ def foreign(tx: Connection, tags: Collection[tuple[str, str]], *, desk: str) -> 
 def between(tx: Connection, ticket_id: int, person: Address) -> tuple[tuple[str, ...], str]:
     """Message-IDs of what `person` and we wrote to each other on the ticket, oldest first, and of his last mail."""
     values = {"b_ticket": ticket_id, "b_person": person.key, "b_count": _EXCHANGED}
-    heard = [(row.at, 0, row.message_id) for row in tx.execute(_HEARD, values) if row.message_id]
+    heard = [(row.at, 0, row.message_id) for row in _HEARD.rows(tx, values) if row.message_id]
     said = [  # at the same instant as what it acknowledges, so after it
         (row.at, 1, row.message_id)
-        for row in tx.execute(_SAID, {"b_ticket": ticket_id, "b_person": str(person), "b_count": _EXCHANGED})
+        for row in _SAID.rows(tx, {"b_ticket": ticket_id, "b_person": str(person), "b_count": _EXCHANGED})
     ]
     last = heard[0][2] if heard else ""
     return tuple(dict.fromkeys(message_id for _, _, message_id in sorted([*heard, *said]))), last
@@ -125,23 +125,23 @@ _FOREIGN = Prepared(
         FOREIGN_TICKET.c.number == bindparam("number"),
     )
 )
-_HEARD = (
+_HEARD = Prepared(
     select(ENTRY.c.at, INBOUND.c.message_id)
     .join(INBOUND, INBOUND.c.id == ENTRY.c.inbound_id)
     .where(
         ENTRY.c.ticket_id == bindparam("b_ticket", type_=ENTRY.c.ticket_id.type),
         ENTRY.c.author == bindparam("b_person", type_=ENTRY.c.author.type),
-        ENTRY.c.kind.in_([EntryKind.REQUEST.value, EntryKind.FOLLOW_UP.value]),
+        or_(ENTRY.c.kind == EntryKind.REQUEST.value, ENTRY.c.kind == EntryKind.FOLLOW_UP.value),
     )
     .order_by(ENTRY.c.id.desc())
     .limit(bindparam("b_count"))
 )
-_SAID = (
+_SAID = Prepared(
     select(OUTBOX.c.created_at.label("at"), OUTBOX.c.message_id)
     .where(
         OUTBOX.c.ticket_id == bindparam("b_ticket", type_=OUTBOX.c.ticket_id.type),
         OUTBOX.c.recipient == bindparam("b_person", type_=OUTBOX.c.recipient.type),
-        OUTBOX.c.kind.in_([NoticeKind.ACKNOWLEDGMENT.value, NoticeKind.REPLY.value]),
+        or_(OUTBOX.c.kind == NoticeKind.ACKNOWLEDGMENT.value, OUTBOX.c.kind == NoticeKind.REPLY.value),
     )
     .order_by(OUTBOX.c.id.desc())
     .limit(bindparam("b_count"))

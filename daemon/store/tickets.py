@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from daemon.core.address import Address
 from daemon.core.decision import Change, EntryKind, Field, Opening
@@ -72,9 +72,14 @@ def by_references(tx: Connection, references: Collection[str]) -> tuple[Ticket, 
 
 def rows_of(tx: Connection, ticket_ids: Collection[int]) -> tuple[Row[Any], ...]:
     """The stored rows (with `merged_into`), by id."""
-    if len(ticket_ids) > _FEW:
-        return tuple(tx.execute(_GET, {"ids": sorted(ticket_ids)}))
-    return tuple(row for ticket_id in sorted(ticket_ids) for row in _GET_ONE.rows(tx, {"id": ticket_id}))
+    return _each(tx, ticket_ids, _GET_ONE, _GET)
+
+
+def _each(tx: Connection, ids: Collection[int], one: Prepared, all_: Select[Any]) -> tuple[Row[Any], ...]:
+    """The rows of these tickets: a few single reads are quicker than one list that is put together anew."""
+    if len(ids) > _FEW:
+        return tuple(tx.execute(all_, {"ids": sorted(ids)}))
+    return tuple(row for ticket_id in sorted(ids) for row in one.rows(tx, {"id": ticket_id}))
 
 
 def append(tx: Connection, ticket_id: int, entry: Entry) -> None:
@@ -130,7 +135,7 @@ def participants(tx: Connection, ticket_ids: Collection[int]) -> dict[int, froze
     """Ticket id → `Address.key` of all who take part."""
     found: dict[int, set[str]] = {ticket_id: set() for ticket_id in ticket_ids}
     if ticket_ids:
-        for row in tx.execute(_PARTICIPANTS, {"ids": sorted(ticket_ids)}):
+        for row in _each(tx, ticket_ids, _PARTICIPANTS_OF, _PARTICIPANTS):
             found[row.ticket_id].add(row.address)
     return {ticket_id: frozenset(addresses) for ticket_id, addresses in found.items()}
 
@@ -250,7 +255,7 @@ def _row(ticket: Ticket, opening: Opening, now: datetime) -> dict[str, Any]:
 _THIS = TICKET.c.id == bindparam("b_id")
 _INSERT = inserting(TICKET)
 _BY_REFERENCE = select(TICKET).where(TICKET.c.reference.in_(bindparam("references", expanding=True)))
-_FEW = 3  # that many single rows are read quicker than one list is put together
+_FEW = 3
 _GET_ONE = Prepared(select(TICKET).where(TICKET.c.id == bindparam("id")))
 _GET = select(TICKET).where(TICKET.c.id.in_(bindparam("ids", expanding=True))).order_by(TICKET.c.id)
 _TOUCH = Prepared(update(TICKET).where(_THIS).values(changed_at=bindparam("b_now")))
@@ -275,6 +280,9 @@ _LAST_LANGUAGE = Prepared(
 )
 _ENTRIES = (
     select(ENTRY).where(ENTRY.c.ticket_id == bindparam("ticket_id")).order_by(ENTRY.c.id).limit(bindparam("count"))
+)
+_PARTICIPANTS_OF = Prepared(
+    select(PARTICIPANT.c.ticket_id, PARTICIPANT.c.address).where(PARTICIPANT.c.ticket_id == bindparam("id"))
 )
 _PARTICIPANTS = select(PARTICIPANT.c.ticket_id, PARTICIPANT.c.address).where(
     PARTICIPANT.c.ticket_id.in_(bindparam("ids", expanding=True))
