@@ -135,18 +135,17 @@ class Year:
         urgent = (("importance", "high"),) if self.random.random() < 0.1 else ()
         ticket = self._mail(now, person, f"request {number}", prediction=prediction, headers=urgent)
         if ticket is not None:
-            self._plan_agent(now, ticket.id)
+            self._plan_agent(now, ticket)
 
-    def _plan_agent(self, now: datetime, ticket_id: int) -> None:
+    def _plan_agent(self, now: datetime, ticket: Ticket) -> None:
         """An agent looks after a while: mostly soon, sometimes days late, now and then never."""
-        ticket = self._ticket(ticket_id)
         if self.random.random() < 0.02:
             now += timedelta(days=10 + 20 * self.random.random())
         tier = self.policy.tier(ticket.tier)
         target = dict(tier.first_response)[ticket.priority]
         delay = target * self.random.lognormvariate(-0.8, 0.9)
         when = next_open(self.policy.calendar(tier.calendar), now + delay)
-        self.at(when + timedelta(minutes=self.random.random() * 10), lambda at: self._agent(at, ticket_id))
+        self.at(when + timedelta(minutes=self.random.random() * 10), lambda at: self._agent(at, ticket.id))
 
     def _agent(self, now: datetime, ticket_id: int) -> None:
         ticket = self._ticket(ticket_id)
@@ -171,9 +170,8 @@ class Year:
             ),
             weights=(8, 22, 5, 3, 3, 12, 2, 4, 30, 4, 4, 1),
         )[0]
-        self._mail(now, agent, words, ticket=ticket, proof=Proof.PERSON)
+        after = self._mail(now, agent, words, ticket=ticket, proof=Proof.PERSON) or ticket
         self.answers[words.split("\n")[0][:6]] += 1
-        after = self._ticket(ticket_id)
         if after.status is Status.WAITING:
             if self.random.random() < 0.6:
                 back = now + timedelta(hours=self.random.expovariate(1 / 40))
@@ -181,7 +179,7 @@ class Year:
             if words in {"#wait vendor", "#wait 3d"}:
                 self.at(now + timedelta(days=4), lambda at: self._agent(at, ticket_id))
         elif after.status in {Status.NEW, Status.OPEN}:
-            self._plan_agent(now + timedelta(hours=self.random.expovariate(1 / 12)), ticket_id)
+            self._plan_agent(now + timedelta(hours=self.random.expovariate(1 / 12)), after)
         elif after.status is Status.SOLVED and self.random.random() < 0.08:
             self.at(now + timedelta(days=self.random.random() * 9), lambda at: self._requester(at, ticket_id))
 
@@ -193,9 +191,9 @@ class Year:
     def _requester(self, now: datetime, ticket_id: int) -> None:
         ticket = self._ticket(ticket_id)
         assert ticket.requester is not None
-        self._mail(now, ticket.requester, f"It is room {self.random.randrange(900)}.", ticket=ticket)
-        if self._ticket(ticket_id).status in {Status.NEW, Status.OPEN}:
-            self._plan_agent(now, ticket_id)
+        after = self._mail(now, ticket.requester, f"It is room {self.random.randrange(900)}.", ticket=ticket)
+        if after is not None and after.status in {Status.NEW, Status.OPEN}:
+            self._plan_agent(now, after)
 
     # --- mail --------------------------------------------------------------------------------------------------------
 

@@ -36,10 +36,10 @@ class FullYear(Year):
             with self.engine.begin() as tx:
                 self.learnt.append((now, estimates.refresh(tx, self.policy, now=now)))
 
-    def _plan_agent(self, now: datetime, ticket_id: int) -> None:
+    def _plan_agent(self, now: datetime, ticket: Ticket) -> None:
         if self.slower_from is not None and now >= self.slower_from and self.random.random() < 0.75:
             now += timedelta(days=1 + 2 * self.random.random())
-        super()._plan_agent(now, ticket_id)
+        super()._plan_agent(now, ticket)
 
     def _mail(self, now: datetime, person: Address, words: str, **more: object) -> Ticket | None:
         ticket = super()._mail(now, person, words, **more)  # type: ignore[arg-type]
@@ -49,11 +49,9 @@ class FullYear(Year):
 
     def _look(self, now: datetime, ticket: Ticket) -> None:
         """Whoever got a mail because of this one will see to it, or not."""
-        with self.engine.begin() as tx:
-            sent = tx.execute(
-                text("SELECT kind, recipient FROM outbox WHERE ticket_id = :t AND created_at >= :n"),
-                {"t": ticket.id, "n": int(now.timestamp() * 1_000_000)},
-            ).all()
+        values = (ticket.id, int(now.timestamp() * 1_000_000))
+        asked = "SELECT kind, recipient FROM outbox WHERE ticket_id = ? AND created_at >= ?"
+        sent = self.driver.execute(asked, values).fetchall()
         for kind, recipient in sent:
             if kind == "appr":
                 self._plan_approver(now, ticket.id, _address(recipient))
