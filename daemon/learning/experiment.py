@@ -83,6 +83,7 @@ def _parse(path: Path) -> Experiment:
         data=_filled(Data(), tables.get("data", {}), f"{path}: data"),
         gate=_filled(GateRules(), tables.get("gate", {}), f"{path}: gate"),
     )
+    _within(made.recipe, f"{path}: recipe")
     if not 0 < made.data.test_share < 1 or made.data.test_rows < 1:
         raise Unusable(f"{path}: data.test_share lies between 0 and 1, data.test_rows is at least 1")
     golden = made.gate.golden
@@ -109,5 +110,42 @@ def _typed(value: Any, like: Any, where: str) -> Any:
     if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(like):
-        raise Unusable(f"{where} is a {type(like).__name__}, not {value!r}")
+        raise Unusable(f"{where} is {_KINDS[type(like)]}, not {value!r}")
     return value
+
+
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+# The least and the most of each number; a list's values each.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "folds": (2, 20),
+    "costs": (1e-4, 1e4),
+    "sharpness": (0, 2),
+    "search_rows": (100, 1_000_000),
+    "risk": (1e-4, 0.5),
+    "tier_risk": (1e-4, 0.9),
+    "confidence": (0.5, 0.9999),
+    "scope_loss": (0, 0.5),
+    "least_familiar": (0, 1),
+    "min_senders": (0, 1_000),
+    "per_branch": (100, 1_000_000),
+    "window": (10, 5_000_000),
+    "fewest_rows": (0, 5_000_000),
+}
+
+
+def _within(recipe: Recipe, where: str) -> None:
+    """Numbers that no training can work with are refused by name, not by a library in the middle of the night."""
+    for each in fields(Recipe):
+        value = getattr(recipe, each.name)
+        if each.name in _BOUNDS:
+            least, most = _BOUNDS[each.name]
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not numbers or not all(_is_number(number) and least <= number <= most for number in numbers):
+                shown = list(value) if isinstance(value, tuple) else value
+                raise Unusable(f"{where}.{each.name} lies between {least:,.7g} and {most:,.7g}, not {shown!r}")
+        elif isinstance(value, tuple) and not all(isinstance(word, str) for word in value):
+            raise Unusable(f"{where}.{each.name} is a list of texts, not {list(value)!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

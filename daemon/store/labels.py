@@ -161,9 +161,13 @@ def undo(tx: Connection, label_id: int) -> bool:
 
 
 def current(tx: Connection, *, per_sender: int = 0, limit: int = 1_000_000) -> Iterator[Label]:
-    """The labels that count, the newest first; with `per_sender`, at most so many of the newest of one sender."""
+    """The labels that count, people's before imports, each the newest first; at most `per_sender` of one sender.
+
+    In this order, because a large import that came last must not push out what agents said before it.
+    """
     taken: dict[str, int] = {}
-    for row in tx.execute(_ALL.where(_CURRENT).order_by(LABEL.c.at.desc(), LABEL.c.id.desc()).limit(limit)):
+    order = (LABEL.c.provenance == str(Provenance.IMPORT), LABEL.c.at.desc(), LABEL.c.id.desc())
+    for row in tx.execute(_ALL.where(_CURRENT).order_by(*order).limit(limit)):
         if per_sender and row.sender:
             taken[row.sender] = taken.get(row.sender, 0) + 1
             if taken[row.sender] > per_sender:

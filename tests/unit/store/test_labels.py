@@ -176,3 +176,14 @@ def test_the_newest_human_label(tx: Connection) -> None:
     labels.record(tx, said(), inbound_id=a_mail(tx), now=LATER)
 
     assert labels.newest(tx) == LATER
+
+
+def test_a_large_import_does_not_push_out_what_people_said(tx: Connection) -> None:
+    """Within a limit people's labels come first, however old."""
+    mail = a_mail(tx, 1)
+    labels.record(tx, said(), inbound_id=mail, now=NOW)
+    for number in range(5):
+        words = Imported(text=f"archive {number}")
+        labels.record_import(tx, said(provenance=Provenance.IMPORT, by=""), words, now=LATER)
+
+    assert [label.inbound_id for label in labels.current(tx, limit=2)] == [mail, None]
