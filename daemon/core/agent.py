@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from daemon.core.address import Address
+from daemon.core.assistance import script
 from daemon.core.changes import changes, moves
 from daemon.core.command import Orders, Verb, read_orders
 from daemon.core.context import Context
@@ -162,22 +163,25 @@ def _handed_over(changed: list[Change], orders: Orders, ticket: Ticket, policy: 
     tier = orders.argument(Verb.TIER) or str(ticket.tier)
     team = policy.team(team_name or ticket.team)
     everybody = team.members or team.addresses
+    category = next((change.after for change in changed if change.field is Field.CATEGORY), ticket.category)
+    language = policy.desk(ticket.desk).languages[0]
     for address in everybody:
         if person and address.key != person:
             continue
         yield Notice(
             kind=NoticeKind.TEAM,
             to=address,
-            language=policy.desk(ticket.desk).languages[0],
-            category=ticket.category,
+            language=language,
+            category=category,
             echo_subject=True,
             subject=ticket.subject,
             text=orders.words,
             detail=(
                 ("from", str(ticket.requester or "")),
-                ("category", ticket.category),
+                ("category", category),
                 ("tier", tier if not moved else f"{ticket.tier} → {tier}"),
                 ("priority", str(ticket.priority)),
+                *script(policy, category, language),
             ),
         )
 
