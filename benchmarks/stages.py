@@ -225,7 +225,9 @@ class _Bench:
             decision = decide(claimed.envelope, reading, context, self.policy, desked.now)
         if decision.opening is None:
             raise RuntimeError(f"a benchmark's mail opened no ticket: {decision.reason}")
-        ticket = SimpleNamespace(id=1001, reference="FL-1001", opened_at=desked.now, **_fields_of(decision.opening))
+        ticket = SimpleNamespace(
+            id=1001, reference="FL-1001", opened_at=desked.now, thread_index="", **_fields_of(decision.opening)
+        )
         for notice in decision.notices:
             with meter.stage("words and bytes, per letter"):
                 _, content = letter_for(notice, ticket, self.desk, desked)  # type: ignore[arg-type]

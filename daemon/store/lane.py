@@ -35,7 +35,7 @@ _BUDGET_S = 0.050  # of work in one transaction …
 _BUDGET_WITH_MAIL_WAITING_S = 0.004  # … and when a mail waits at the door: less than one settlement, so one goes along
 
 # While mails come in one stream, jobs get a fifth of the writer's time: a burst is accepted first and settled after it,
-# within the backlog's bound. 2 kB over 32 sessions: 1.5 × the mails a second (November 2026).
+# within the backlog's bound.
 _REST = 4.0
 
 

@@ -158,7 +158,7 @@ def _steps(tx: Connection, work: Callable[[], object]) -> int:
 
 
 def test_a_filled_letter_takes_less_than_a_rendered_one() -> None:
-    """The gain for which `slots` exists (it was 4 × in November 2026)."""
+    """The gain for which `slots` exists."""
     notice, facts = a_notice(), some_facts()
 
     assert RENDERER.render(notice, facts) == ANEW.render(notice, facts)
@@ -166,7 +166,7 @@ def test_a_filled_letter_takes_less_than_a_rendered_one() -> None:
 
 
 def test_a_prepared_statement_takes_less_than_sqlalchemy_s(settled: tuple[Engine, Any]) -> None:
-    """The gain for which `prepared` exists (it was 3 × in November 2026)."""
+    """The gain for which `prepared` exists."""
     engine, _ = settled
     plain, quick = insert(JOURNAL), inserting(JOURNAL)
     row = {"at": NOW, "name": "x", "inbound_id": 1, "ticket_id": 2, "facts": "{}"}
