@@ -113,7 +113,7 @@ def test_a_database_that_somebody_else_holds_is_waited_for(make_stage: MakeStage
         other.execute("BEGIN IMMEDIATE")
         sender = threading.Thread(target=stage.send, args=(held,))
         sender.start()
-        time.sleep(12)
+        time.sleep(7)
         other.execute("ROLLBACK")
     sender.join()
     stage.settle()

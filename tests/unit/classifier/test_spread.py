@@ -24,7 +24,7 @@ def scheduler() -> Iterator[str]:
         threads_per_worker=1,
         processes=False,
         host="tcp://127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # None would be a port of its own choice, on every interface
         protocol="tcp",
     )
     yield cluster.scheduler_address
