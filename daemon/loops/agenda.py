@@ -21,10 +21,10 @@ from daemon.core.calendar import BusinessCalendar, is_open, local_date
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Desk, Policy
 from daemon.core.week import figures_of, lists_of
-from daemon.errors import Unavailable
 from daemon.loops.circular import post, thread_of
 from daemon.loops.current import Current
 from daemon.loops.enact import Desked
+from daemon.loops.minutely import minutely
 from daemon.loops.wake import Wake
 from daemon.store import agenda as stored
 from daemon.store import memory, week
@@ -32,7 +32,6 @@ from daemon.store.committer import Committer
 
 log = structlog.get_logger(__name__)
 
-POLL_S = 60.0
 _MORNING = 6  # o'clock
 _AGENDA, _REPORT = "agenda:", "report:"
 _EPOCH = date(2020, 1, 1)
@@ -49,15 +48,7 @@ class AgendaLoop:
 
     async def run(self) -> None:
         """Until the stop."""
-        while not self._wake.stopping:
-            try:
-                await self.once(datetime.now(UTC))
-            except Exception as error:  # a loop edge: the marks stay where they were
-                if isinstance(error, Unavailable):
-                    log.warning("agenda.failed", why=str(error), next=f"again in {POLL_S} s")
-                else:
-                    log.exception("agenda.failed", next=f"again in {POLL_S} s")
-            await self._wake.wait(POLL_S)
+        await minutely(self._wake, self.once, trouble="agenda.failed")
 
     async def once(self, now: datetime) -> int:
         """Queue what is to be told at `now`; how many mails it is."""

@@ -20,10 +20,10 @@ from daemon.core.disposition import DISPOSITIONS
 from daemon.core.letter import one_line
 from daemon.core.notice import Notice, NoticeKind
 from daemon.core.policy import Desk
-from daemon.errors import Unavailable
 from daemon.loops.circular import post
 from daemon.loops.current import Current
 from daemon.loops.enact import Desked
+from daemon.loops.minutely import minutely
 from daemon.loops.wake import Wake
 from daemon.store import approvals, memory, review
 from daemon.store.approvals import Overdue
@@ -32,7 +32,6 @@ from daemon.store.review import ToReview
 
 log = structlog.get_logger(__name__)
 
-POLL_S = 60.0
 LINES = 100
 _NAME = "digest:"
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -49,15 +48,7 @@ class DigestLoop:
 
     async def run(self) -> None:
         """Until the stop."""
-        while not self._wake.stopping:
-            try:
-                await self.once(datetime.now(UTC))
-            except Exception as error:  # a loop edge: the mark stays where it was
-                if isinstance(error, Unavailable):
-                    log.warning("digest.failed", why=str(error), next=f"again in {POLL_S} s")
-                else:
-                    log.exception("digest.failed", next=f"again in {POLL_S} s")
-            await self._wake.wait(POLL_S)
+        await minutely(self._wake, self.once, trouble="digest.failed")
 
     async def once(self, now: datetime) -> int:
         """Queue the digests that are due at `now`; how many mails they are."""

@@ -15,6 +15,7 @@ from daemon.core.parse import parse_headers_only
 from daemon.core.token import OwnId
 from daemon.store import threads
 from daemon.store.schema import ENTRY, FINGERPRINT, INBOUND, OUTBOX, RAW
+from daemon.store.tickets import entry_of
 
 _HEAD_BYTES = 64_000  # of the original that are read for its header
 _COPIED = 100
@@ -24,7 +25,7 @@ _INDEX_CHARS = 1_000
 def request_of(tx: Connection, ticket_id: int) -> Entry | None:
     """The mail that opened the ticket."""
     row = tx.execute(_FIRST, {"b_ticket": ticket_id}).first()
-    return None if row is None else _entry(row)
+    return None if row is None else entry_of(row)
 
 
 def author_of(tx: Connection, ticket_id: int, answered: tuple[OwnId, ...]) -> str:
@@ -76,11 +77,11 @@ def _part(tx: Connection, row: Row[tuple[object, ...]], ours: frozenset[str]) ->
         return None
     head = tx.execute(_HEAD, {"b_inbound": row.inbound_id, "b_bytes": _HEAD_BYTES}).scalar()
     if head is None:
-        return Part(entry=_entry(row), author=author)
+        return Part(entry=entry_of(row), author=author)
     message = parse_headers_only(bytes(head), Limits(), ())
     everybody = (mailbox.address for mailbox in (*message.to, *message.cc)[:_COPIED])
     return Part(
-        entry=_entry(row),
+        entry=entry_of(row),
         author=author,
         message_id=message.message_id,
         thread_index=next(iter(message.values("thread-index")), "")[:_INDEX_CHARS],
@@ -91,18 +92,6 @@ def _part(tx: Connection, row: Row[tuple[object, ...]], ours: frozenset[str]) ->
 def _bare(address: Address) -> str:
     """Our own signed addresses are ours as well."""
     return f"{address.local.split('+', 1)[0].lower()}@{address.domain}"
-
-
-def _entry(row: Row[tuple[object, ...]]) -> Entry:
-    return Entry(
-        inbound_id=row.inbound_id,
-        kind=EntryKind(row.kind),
-        author=row.author,
-        author_name=row.author_name,
-        subject=row.subject,
-        text=row.text,
-        at=row.at,
-    )
 
 
 _TICKET = bindparam("b_ticket", type_=ENTRY.c.ticket_id.type)

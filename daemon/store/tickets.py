@@ -106,17 +106,19 @@ def append(tx: Connection, ticket_id: int, entry: Entry) -> None:
 
 def entries(tx: Connection, ticket_id: int, *, limit: int = 500) -> tuple[Entry, ...]:
     """The first `limit` entries in order."""
-    return tuple(
-        Entry(
-            inbound_id=row.inbound_id,
-            kind=EntryKind(row.kind),
-            author=row.author,
-            author_name=row.author_name,
-            subject=row.subject,
-            text=row.text,
-            at=row.at,
-        )
-        for row in tx.execute(_ENTRIES, {"ticket_id": ticket_id, "count": limit})
+    return tuple(map(entry_of, tx.execute(_ENTRIES, {"ticket_id": ticket_id, "count": limit})))
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    """The value of a stored row."""
+    return Entry(
+        inbound_id=row.inbound_id,
+        kind=EntryKind(row.kind),
+        author=row.author,
+        author_name=row.author_name,
+        subject=row.subject,
+        text=row.text,
+        at=row.at,
     )
 
 
